@@ -1,0 +1,87 @@
+/**
+ * Ports: what a function needs, by kind. A descriptor holds no client, so that a contract can be imported anywhere;
+ * the bundle of a function imports one client module (`clients/<kind>.ts`) for each kind that its contract names.
+ */
+import type { EventContract } from "./contract.ts";
+import { type Encoding, encodingOf, type Schema } from "./schema.ts";
+
+export type Kind = "documents" | "records" | "objects" | "rows" | "service" | "credentials";
+
+export type Access = "read" | "write" | "read-write";
+
+export interface Port<out Client> {
+  readonly kind: Kind;
+  readonly access: Access;
+  readonly encoding: Encoding;
+  /** Phantom: the client that the function sees. */
+  readonly client?: () => Client;
+}
+
+/** The client of a port. */
+export type ClientOf<P> = P extends Port<infer Client> ? Client : never;
+
+/** A collection of documents, each under an id. */
+export interface Documents<Document> {
+  readonly get: (id: string) => Promise<Document | undefined>;
+  /** Stores the document unless one with this id is there already. */
+  readonly insertOnce: (id: string, document: Document) => Promise<"inserted" | "exists">;
+  readonly put: (id: string, document: Document) => Promise<void>;
+}
+
+/** A topic to write to. Resolves when every in-sync replica has the record. */
+export interface Records<Value> {
+  readonly send: (record: {
+    readonly key: string;
+    readonly value: Value;
+    readonly headers?: Readonly<Record<string, string>>;
+  }) => Promise<void>;
+}
+
+/** A bucket of objects. The same key written twice holds the last body. */
+export interface Objects {
+  readonly put: (key: string, body: string, contentType: string) => Promise<void>;
+}
+
+/** A table. */
+export interface Rows<Row> {
+  /** Inserts the row unless one with its primary key is there already. */
+  readonly insertOnce: (row: Row) => Promise<"inserted" | "exists">;
+}
+
+/** Another function. Throws `BadInput` where it rejects the input, an `Error` where it fails. */
+export interface Service<In, Out> {
+  readonly call: (input: In, options?: { readonly key?: string }) => Promise<Out>;
+}
+
+/** Names with passwords, for example of devices. */
+export interface Credentials {
+  readonly verify: (name: string, password: string) => boolean;
+}
+
+export function documents<Document>(
+  schema: Schema<Document>,
+  access: Access = "read-write",
+): Port<Documents<Document>> {
+  return { kind: "documents", access, encoding: encodingOf(schema) };
+}
+
+export function records<Value>(schema: Schema<Value>): Port<Records<Value>> {
+  return { kind: "records", access: "write", encoding: encodingOf(schema) };
+}
+
+export function objects(): Port<Objects> {
+  return { kind: "objects", access: "write", encoding: "text" };
+}
+
+export function rows<Row>(schema: Schema<Row>): Port<Rows<Row>> {
+  return { kind: "rows", access: "write", encoding: encodingOf(schema) };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever ports the called function itself needs
+export function service<In, Out>(contract: EventContract<In, Out, any>): Port<Service<In, Out>> {
+  return { kind: "service", access: "write", encoding: encodingOf(contract.in) };
+}
+
+export function credentials(): Port<Credentials> {
+  return { kind: "credentials", access: "read", encoding: "json" };
+}
