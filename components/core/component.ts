@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 /** A type without `Input` at any depth, so that a transform needs no casts. */
 export type Plain<T> =
-  T extends pulumi.Output<infer U>
+  // Not Output: it has the members of what it holds as well, from which nothing can be inferred.
+  T extends pulumi.OutputInstance<infer U>
     ? Plain<U>
     : T extends Promise<infer U>
       ? Plain<U>
@@ -29,15 +30,15 @@ export abstract class Component extends pulumi.ComponentResource {
   }
 
   /** @param suffix added to the component's name with a dash; empty for the child that bears the component's own name */
-  protected child<Args extends object, R>(
+  protected child<Args extends object | undefined, R>(
     make: Make<Args, R>,
     suffix: string,
-    args: NoInfer<Args>,
-    change?: Transform<NoInfer<Args>>,
+    args: NonNullable<NoInfer<Args>>,
+    change?: Transform<NonNullable<NoInfer<Args>>>,
     opts: pulumi.CustomResourceOptions = {},
   ): R {
     const options: pulumi.CustomResourceOptions = { parent: this, ...opts };
-    change?.(args as Plain<Args>, options);
+    change?.(args as Plain<NonNullable<Args>>, options);
     return new make(suffix ? `${this.componentName}-${suffix}` : this.componentName, args, options);
   }
 }

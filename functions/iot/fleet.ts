@@ -2,9 +2,10 @@
 import mqtt, { type MqttClient } from "mqtt";
 import type { Send } from "./simulation.ts";
 
-export interface DeviceSettings {
-  readonly mqtt: { readonly url: string; readonly ca: string };
-  readonly http: { readonly url: string };
+export interface GatewaySettings {
+  readonly url: string;
+  readonly ca: string;
+  /** By device. */
   readonly passwords: Readonly<Record<string, string>>;
 }
 
@@ -12,28 +13,32 @@ export interface DeviceSettings {
 type Answer = string;
 
 export class Fleet {
-  readonly #settings: DeviceSettings;
+  readonly #passwords: GatewaySettings["passwords"];
+  readonly #httpUrl: string;
   readonly #clients: ReadonlyMap<string, MqttClient>;
   /** HTTP devices send one reading after another, so that their order is theirs. */
   readonly #last = new Map<string, Promise<unknown>>();
 
-  private constructor(settings: DeviceSettings, clients: ReadonlyMap<string, MqttClient>) {
-    this.#settings = settings;
+  private constructor(
+    passwords: GatewaySettings["passwords"],
+    httpUrl: string,
+    clients: ReadonlyMap<string, MqttClient>,
+  ) {
+    this.#passwords = passwords;
+    this.#httpUrl = httpUrl;
     this.#clients = clients;
   }
 
   /** Connects every device; the gateway must know them all. */
-  static async connect(settings: DeviceSettings, devices: readonly string[]): Promise<Fleet> {
-    const { url, ca } = settings.mqtt;
+  static async connect({ url, ca, passwords }: GatewaySettings, httpUrl: string): Promise<Fleet> {
     const clients = await Promise.all(
-      devices.map(async (device) => {
-        const password = settings.passwords[device] as string;
+      Object.entries(passwords).map(async ([device, password]) => {
         const clientId = `device-${device}`;
         const options = { ca, clientId, username: device, password, protocolVersion: 5 as const, reconnectPeriod: 500 };
         return [device, await mqtt.connectAsync(url, options)] as const;
       }),
     );
-    return new Fleet(settings, new Map(clients));
+    return new Fleet(passwords, httpUrl, new Map(clients));
   }
 
   /** Sends until the gateway has answered. */
@@ -60,13 +65,13 @@ export class Fleet {
   }
 
   async #post({ device, payload, contentType, kind }: Send): Promise<Answer> {
-    const password = kind === "wrong-password" ? "wrong" : this.#settings.passwords[device];
+    const password = kind === "wrong-password" ? "wrong" : this.#passwords[device];
     const headers = {
       "content-type": contentType,
       authorization: `Basic ${Buffer.from(`${device}:${password}`).toString("base64")}`,
     };
     for (;;) {
-      const answer = await fetch(this.#settings.http.url, { method: "POST", headers, body: payload }).then(
+      const answer = await fetch(this.#httpUrl, { method: "POST", headers, body: payload }).then(
         async (response) => {
           await response.arrayBuffer();
           return response.status;

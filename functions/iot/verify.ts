@@ -4,14 +4,18 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AwsClient } from "aws4fetch";
+import { AwsV4Signer } from "aws4fetch";
 import { Client as Postgres } from "pg";
-import seattle from "vega-datasets/data/seattle-weather-hourly-normals.csv";
+// The package exports its program only, not its data.
+import seattle from "../../node_modules/vega-datasets/data/seattle-weather-hourly-normals.csv";
+import type { ObjectsSettings } from "../kit/clients/objects.ts";
+import type { RowsSettings } from "../kit/clients/rows.ts";
+import { httpClient } from "../kit/http.ts";
 import { readSettings } from "../kit/settings.ts";
 import { type DeadLetter, markDeadLetters } from "../verify/dead-letters.ts";
 import { account, type Entry, type Observation, speed } from "../verify/ledger.ts";
 import type { Measurement } from "./events.ts";
-import { type DeviceSettings, Fleet } from "./fleet.ts";
+import { Fleet, type GatewaySettings } from "./fleet.ts";
 import { measure, objectKey, writeObject } from "./measurement.ts";
 import { type Hour, type Send, simulate } from "./simulation.ts";
 
@@ -20,23 +24,6 @@ interface Arguments {
   readonly seconds: number;
   readonly seed: number;
 }
-interface MartSettings {
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly username: string;
-  readonly password: string;
-  readonly ca?: string;
-  readonly table: string;
-}
-interface LakeSettings {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly bucket: string;
-}
-
 /** The mart is asked this often; latencies are known no better. */
 const pollMilliseconds = 100;
 /** Without any progress for this long, what is missing counts as lost. */
@@ -44,14 +31,13 @@ const patienceMilliseconds = 60_000;
 
 const args = JSON.parse(process.env.VERIFY_ARGUMENTS ?? "{}") as Arguments;
 const ports = "verify";
-const devices = readSettings<DeviceSettings>(ports, "devices");
-const martSettings = readSettings<MartSettings>(ports, "mart");
-const lakeSettings = readSettings<LakeSettings>(ports, "lake");
-
-await main();
+const gateway = readSettings<GatewaySettings>(ports, "gateway");
+const { url: httpUrl } = readSettings<{ url: string }>(ports, "http");
+const martSettings = readSettings<RowsSettings>(ports, "mart");
+const lakeSettings = readSettings<ObjectsSettings>(ports, "lake");
 
 async function main(): Promise<void> {
-  const names = Object.keys(devices.passwords);
+  const names = Object.keys(gateway.passwords);
   const firstSequence = Date.now();
   const sends = simulate({ ...args, series: hours(seattle), devices: names, firstSequence });
   const isOfThisRun = (id: string) => Number(id.slice(id.lastIndexOf("-") + 1)) >= firstSequence;
@@ -63,7 +49,7 @@ async function main(): Promise<void> {
   const deadLetters = await Promise.all(
     ["raw-dead-letters", "readings-dead-letters"].map((port) => markDeadLetters(readSettings(ports, port))),
   );
-  const fleet = await Fleet.connect(devices, names);
+  const fleet = await Fleet.connect(gateway, httpUrl);
   say(`${names.length} devices connected`);
 
   const start = performance.now();
@@ -168,8 +154,8 @@ function* storedId(value: string): Generator<string> {
 type MartRow = Measurement & { readonly stored: number };
 
 async function connectMart(): Promise<Postgres> {
-  const { username, ca, table: _, ...rest } = martSettings;
-  const mart = new Postgres({ ...rest, user: username, ...(ca ? { ssl: { ca } } : {}) });
+  const { host, port, database, username: user, password, ca } = martSettings;
+  const mart = new Postgres({ host, port, database, user, password, ...(ca ? { ssl: { ca } } : {}) });
   await mart.connect();
   return mart;
 }
@@ -220,14 +206,16 @@ async function lakeObjects(
   readings: ReadonlyMap<string, Measurement>,
   isOfThisRun: (id: string) => boolean,
 ): Promise<Map<string, { times: number; right: boolean }>> {
-  const s3 = new AwsClient({ ...lakeSettings, service: "s3" });
+  const { endpoint, bucket, ca, ...access } = lakeSettings;
+  const { exchange, close } = httpClient(ca);
   const found = new Map<string, { times: number; right: boolean }>();
   let after = "";
   for (;;) {
     const query = new URLSearchParams({ "list-type": "2", "max-keys": "1000", "start-after": after });
-    const response = await s3.fetch(`${lakeSettings.endpoint}/${lakeSettings.bucket}?${query}`);
-    const body = await response.text();
-    if (!response.ok) throw new Error(`the lake cannot be listed: ${response.status} ${body.slice(0, 200)}`);
+    const signed = await new AwsV4Signer({ ...access, service: "s3", url: `${endpoint}/${bucket}?${query}` }).sign();
+    const headers = Object.fromEntries(signed.headers);
+    const { status, body } = await exchange({ ...signed, headers, body: "", timeoutMilliseconds: 30_000 });
+    if (status !== 200) throw new Error(`the lake cannot be listed: ${status} ${body.slice(0, 200)}`);
     const objects = [...body.matchAll(/<Contents>.*?<\/Contents>/gs)].map(([xml]) => ({
       key: /<Key>(.*?)<\/Key>/.exec(xml)?.[1] ?? "",
       etag: /<ETag>(?:&#34;|&quot;|")?([0-9a-f]{32})/.exec(xml)?.[1],
@@ -243,9 +231,11 @@ async function lakeObjects(
       found.set(id, { times: (found.get(id)?.times ?? 0) + 1, right });
     }
     const last = objects.at(-1)?.key;
-    if (!/<IsTruncated>true/.test(body) || !last) return found;
+    if (!/<IsTruncated>true/.test(body) || !last) break;
     after = last;
   }
+  close();
+  return found;
 }
 
 function hours(csv: string): Hour[] {
@@ -261,3 +251,8 @@ function hours(csv: string): Hour[] {
 function say(line: string): void {
   console.log(line);
 }
+
+main().catch((error: Error) => {
+  console.error(`verify stopped: ${error.message}`);
+  process.exit(1);
+});

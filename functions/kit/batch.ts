@@ -34,6 +34,9 @@ export type Outcome =
   /** Anything else: to be tried again. */
   | { readonly status: "failed"; readonly reason: string };
 
+/** The reason of an event that was not tried because an earlier one of its key failed: it had no attempt of its own. */
+export const waitsForEarlier = "waits for an earlier event of its key";
+
 /** Where a deployed function answers batches, and how a caller shows who it is. */
 export interface FunctionAddress {
   readonly url: string;

@@ -7,8 +7,15 @@ const longest = 1000;
 
 /** What went wrong, in one short line fit for a header or a log. */
 export function reasonOf(error: unknown): string {
+  return describe(error).replaceAll(/\s+/g, " ").slice(0, longest);
+}
+
+/** Errors of clients often say little themselves; what they gather or what caused them says more. */
+function describe(error: unknown): string {
   if (!(error instanceof Error)) return "an unknown error";
-  // Node's errors of refused connections have a code, but no message.
-  const code = (error as { code?: unknown }).code;
-  return (error.message || (typeof code === "string" ? code : error.name)).replaceAll(/\s+/g, " ").slice(0, longest);
+  const { message, name, cause } = error;
+  const inner = error instanceof AggregateError ? error.errors.at(-1) : cause;
+  if (inner instanceof Error) return [message, describe(inner)].filter(Boolean).join(" ");
+  const { code } = error as { code?: unknown };
+  return message || (typeof code === "string" ? code : name);
 }

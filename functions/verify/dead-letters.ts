@@ -1,5 +1,6 @@
 /** Reads the dead letters that a run adds to a topic. */
 import { Consumer, ListOffsetTimestamps, MessagesStreamModes, stringDeserializers } from "@platformatic/kafka";
+import { type KafkaConnection, kafkaOptions } from "../kit/kafka.ts";
 
 export interface DeadLetter {
   readonly key: string | undefined;
@@ -7,14 +8,9 @@ export interface DeadLetter {
   readonly reason: string;
 }
 
+/** As the source of a relay: a topic to read, as a group of its own. */
 export interface DeadLetterSettings {
-  readonly kafka: {
-    readonly bootstrap: string[];
-    readonly username: string;
-    readonly password: string;
-    readonly ca?: string;
-    readonly tls?: boolean;
-  };
+  readonly kafka: KafkaConnection;
   readonly topic: string;
   readonly group: string;
 }
@@ -52,14 +48,11 @@ async function withConsumer<T>(
   { kafka, topic, group }: DeadLetterSettings,
   use: (consumer: StringConsumer, topic: string) => Promise<T>,
 ): Promise<T> {
-  const { bootstrap, username, password, ca, tls = true } = kafka;
   const consumer: StringConsumer = new Consumer({
+    ...kafkaOptions(kafka),
     clientId: group,
     groupId: group,
-    bootstrapBrokers: bootstrap,
     deserializers: stringDeserializers,
-    sasl: { mechanism: "SCRAM-SHA-512", username, password },
-    ...(tls ? { tls: ca ? { ca } : {} } : {}),
   });
   try {
     return await use(consumer, topic);

@@ -1,0 +1,88 @@
+/** Functions as plain Deployments, called by other functions and by relays. They need nothing but Kubernetes. */
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import type { ServeSettings } from "../../../functions/kit/adapters/server.ts";
+import type { FunctionAddress } from "../../../functions/kit/batch.ts";
+import { KitError } from "../../core/check.ts";
+import type { Transform } from "../../core/component.ts";
+import { labels } from "../../core/labels.ts";
+import { largestProgram, pack, programMap } from "../../core/program.ts";
+import { mountSettings } from "../../core/settings.ts";
+import type { FaasProvider, Trigger } from "../provider.ts";
+import { planDeployment, planDisruptionBudget, planService, port } from "./plan.ts";
+
+export interface DeploymentsArgs {
+  readonly transform?: {
+    readonly deployment?: Transform<k8s.apps.v1.DeploymentArgs>;
+    readonly service?: Transform<k8s.core.v1.ServiceArgs>;
+  };
+}
+
+const name = "Deployments";
+
+/** Runs functions as Deployments: one process per replica, no triggers of their own. */
+export function deployments(args: DeploymentsArgs = {}): FaasProvider {
+  return {
+    name,
+    adapter: "server",
+    limits: { inlineBytes: largestProgram },
+    pack,
+    install: () => [],
+
+    deploy({ namespace }, plan) {
+      const { consumer } = plan;
+      if (plan.scale.max > plan.scale.min) {
+        throw new KitError(`Function "${plan.name}"`, [
+          `maxReplicas: ${name} do not scale by themselves; leave it out`,
+        ]);
+      }
+      const opts = { parent: consumer.parent };
+      const meta = { namespace: namespace.metadataName, labels: labels("function", plan.name) };
+      const token = new random.RandomPassword(`${plan.name}-token`, { length: 32, special: false }, opts).result;
+      const serve = token.apply((it): ServeSettings => ({ token: it }));
+      const mounted = mountSettings(consumer, { ...plan.settings, serve }, meta.labels);
+      const program = programMap(consumer, plan.bundle, meta.labels);
+      const metadata = { ...meta, name: plan.name };
+
+      const service: k8s.core.v1.ServiceArgs = { metadata, spec: planService(consumer) };
+      const serviceOpts = { ...opts };
+      args.transform?.service?.(service as never, serviceOpts);
+      const made = new k8s.core.v1.Service(plan.name, service, serviceOpts);
+
+      const deployment: k8s.apps.v1.DeploymentArgs = { metadata, spec: planDeployment(plan, program, mounted) };
+      const deploymentOpts = { ...opts, dependsOn: [...plan.dependsOn] };
+      args.transform?.deployment?.(deployment as never, deploymentOpts);
+      const resource = new k8s.apps.v1.Deployment(plan.name, deployment, deploymentOpts);
+      if (plan.scale.min > 1) {
+        new k8s.policy.v1.PodDisruptionBudget(plan.name, { metadata, spec: planDisruptionBudget(consumer) }, opts);
+      }
+      return {
+        address: pulumi.all([made.metadata.name, namespace.metadataName, token]).apply(
+          ([host, ns, it]): FunctionAddress => ({
+            url: `http://${host}.${ns}.svc:${port}`,
+            auth: { kind: "bearer", token: it },
+          }),
+        ),
+        server: () => ({
+          name: plan.name,
+          namespace: namespace.metadataName,
+          podLabels: consumer.podLabels,
+          port,
+        }),
+        resource,
+      };
+    },
+
+    entrance(_host, path) {
+      throw new KitError(name, [`path "${path}": they serve no requests from outside; use fission()`]);
+    },
+
+    attach(_host, plan, _deployed, trigger) {
+      throw new KitError(`Function "${plan.name}"`, [`${write(trigger)}: ${name} have no such trigger; use fission()`]);
+    },
+  };
+}
+
+const write = (trigger: Trigger) =>
+  trigger.on === "request" ? `request "${trigger.method} ${trigger.path}"` : `time "${trigger.cron}"`;

@@ -1,0 +1,51 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** What an architecture must know of a Fission. */
+export interface FissionOutputs {
+  /** Where Fission itself runs. */
+  readonly namespace: pulumi.Input<string>;
+  /** The router's public listener, for callers in the cluster. */
+  readonly routerUrl: pulumi.Input<string>;
+  /** The router's internal listener. */
+  readonly internalUrl: pulumi.Input<string>;
+  /** The key that signs calls to the internal listener, in base64. A secret. */
+  readonly internalKey: pulumi.Input<string>;
+}
+
+/** The output of the platform's stack that holds all this. */
+export const outputName = "fission";
+
+/**
+ * The Fission of another stack.
+ *
+ * @param stack its name, with its organization and project if they differ from this one's
+ * @default - the setting `platform`; else `platform`, or `platform-<suffix>` for a stack such as `iot-<suffix>`
+ */
+export function platform(
+  stack: string = new pulumi.Config().get("platform") ?? platformOf(pulumi.getStack()),
+): FissionOutputs {
+  const full = stack.includes("/") ? stack : `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`;
+  const outputs = reference(full).requireOutput(outputName) as pulumi.Output<Resolved>;
+  return {
+    namespace: pulumi.unsecret(outputs.namespace),
+    routerUrl: pulumi.unsecret(outputs.routerUrl),
+    internalUrl: pulumi.unsecret(outputs.internalUrl),
+    internalKey: pulumi.secret(outputs.internalKey),
+  };
+}
+
+const references = new Map<string, pulumi.StackReference>();
+
+/** A stack may be referred to only once in a program. */
+function reference(name: string): pulumi.StackReference {
+  const known = references.get(name) ?? new pulumi.StackReference(name);
+  references.set(name, known);
+  return known;
+}
+
+type Resolved = { readonly [Key in keyof FissionOutputs]: string };
+
+export function platformOf(stack: string): string {
+  const [, ...suffix] = stack.split("-");
+  return ["platform", ...suffix].join("-");
+}

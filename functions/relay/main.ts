@@ -1,0 +1,95 @@
+/** The relay's process: one edge, from a source to a target. */
+import { readSettings } from "../kit/settings.ts";
+import { deadLetters } from "./dead-letters.ts";
+import { Delivery } from "./delivery.ts";
+import { messageOf, type Source, systemClock, type Target } from "./event.ts";
+import { type Publisher, publisher } from "./kafka.ts";
+import { log } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import { serveOperations } from "./operations.ts";
+import { type KafkaConnection, parseSettings, type RelaySettings } from "./settings.ts";
+import { functionTarget } from "./targets/function.ts";
+import { topicTarget } from "./targets/topic.ts";
+
+const port = Number(process.env.RELAY_PORT ?? 9090);
+const drainMilliseconds = 18_000;
+
+/** Loads the client of this source alone: the others would only take memory. */
+async function sourceOf({ source, inFlight }: RelaySettings, metrics: Metrics): Promise<Source<never>> {
+  switch (source.kind) {
+    case "kafka":
+      return new (await import("./sources/kafka.ts")).KafkaSource(source, metrics, log);
+    case "mongo":
+      return new (await import("./sources/mongo.ts")).MongoSource(source, metrics, log);
+    case "mqtt":
+      return new (await import("./sources/mqtt.ts")).MqttSource(source, inFlight, metrics, log);
+  }
+}
+
+function targetOf({ target, into }: RelaySettings, publish: (kafka: KafkaConnection) => Publisher): Target {
+  if (target.kind === "topic") return topicTarget(publish(target.kafka), target.topic);
+  return functionTarget(target, into && { ...into, publisher: publish(into.kafka) });
+}
+
+function nameOf({ source }: RelaySettings): string {
+  switch (source.kind) {
+    case "kafka":
+      return source.group;
+    case "mongo":
+      return source.tokens;
+    case "mqtt":
+      return source.clientId;
+  }
+}
+
+async function run(settings: RelaySettings): Promise<void> {
+  const name = nameOf(settings);
+  const metrics = new Metrics();
+  const publishers: Publisher[] = [];
+  const publish = (kafka: KafkaConnection) => {
+    const made = publisher(kafka, name);
+    publishers.push(made);
+    return made;
+  };
+  const letters = settings.deadLetters;
+  const source = await sourceOf(settings, metrics);
+  const delivery = new Delivery<never>({
+    source,
+    target: targetOf(settings, publish),
+    deadLetters: letters && deadLetters(publish(letters.kafka), letters.topic, name),
+    limits: settings,
+    clock: systemClock,
+    metrics,
+    log,
+  });
+  serveOperations(port, { metrics: () => metrics.text(), ready: () => source.ready });
+  source.start(delivery).catch(fail);
+  log("info", "the relay has started", { name, source: settings.source.kind, target: settings.target.kind });
+
+  const stop = async () => {
+    log("info", "the relay drains");
+    setTimeout(() => {
+      log("warn", "the relay stops without waiting any longer: what is not committed comes again");
+      process.exit(0);
+    }, drainMilliseconds);
+    source.drain();
+    await delivery.stop();
+    await source.close();
+    await Promise.all(publishers.map((made) => made.close()));
+    log("info", "the relay has stopped");
+    process.exit(0);
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+}
+
+function fail(error: unknown): void {
+  log("error", messageOf(error));
+  process.exit(1);
+}
+
+try {
+  run(parseSettings(readSettings(process.env.FIVEFOLD_NAME ?? "relay", "relay"))).catch(fail);
+} catch (error) {
+  fail(error);
+}

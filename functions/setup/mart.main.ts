@@ -1,0 +1,4 @@
+import { setUpMart } from "./mart.ts";
+import { main } from "./run.ts";
+
+void main(setUpMart);

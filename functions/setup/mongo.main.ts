@@ -1,0 +1,4 @@
+import { setUpMongo } from "./mongo.ts";
+import { main } from "./run.ts";
+
+void main(setUpMongo);

@@ -1,0 +1,53 @@
+import { join } from "node:path";
+import type { Cluster } from "./cluster.ts";
+import { locked } from "./lock.ts";
+import { Problem } from "./problem.ts";
+import { attempt, inherit, run } from "./run.ts";
+import { goProgram } from "./toolchain/go.ts";
+import { type Toolchain, toolchain } from "./toolchain/toolchain.ts";
+
+const platform = "platform";
+
+/** Deploys an architecture on a cluster, after the platform that it stands on. */
+export async function deploy(cluster: Cluster, architecture: string): Promise<void> {
+  const tools = await toolchain(cluster);
+  const env = { ...tools.env, ...(await settings(cluster)) };
+  await alone(cluster, async () => {
+    for (const stack of [platform, architecture]) {
+      await run(tools.pulumi, ["stack", "select", "--create", stack], { cwd: tools.project, env });
+      await pulumi({ ...tools, env }, "up", stack);
+    }
+  });
+}
+
+/** Destroys every stack on a cluster, the platform last. */
+export async function destroyAll(cluster: Cluster): Promise<void> {
+  const tools = await toolchain(cluster);
+  await alone(cluster, async () => {
+    const list = await run(tools.pulumi, ["stack", "ls", "--json"], { cwd: tools.project, env: tools.env });
+    const names = (JSON.parse(list) as { name: string }[]).map((stack) => stack.name);
+    const isPlatform = (name: string) => name.split("-")[0] === platform;
+    for (const stack of [...names.filter((n) => !isPlatform(n)), ...names.filter(isPlatform)])
+      await pulumi(tools, "destroy", stack, "--remove");
+  });
+}
+
+/** No two commands change the stacks of a cluster at once. */
+function alone(cluster: Cluster, work: () => Promise<void>): Promise<void> {
+  return locked(join(cluster.folder, "deploy.lock"), work);
+}
+
+/** What differs on the embedded node from the defaults, which are made for a cluster with a way to the internet. */
+export async function settings(cluster: Cluster): Promise<Record<string, string>> {
+  if (!cluster.embedded) return {};
+  const fission = await goProgram("fission");
+  return { FIVEFOLD_FISSION_CHART: join(fission, "chart"), FIVEFOLD_FISSION_CRDS: join(fission, "crds") };
+}
+
+async function pulumi(tools: Toolchain, action: "up" | "destroy", stack: string, ...flags: string[]): Promise<void> {
+  // An update that was killed leaves its lock on the stack.
+  await attempt(tools.pulumi, ["cancel", stack, "--yes"], { cwd: tools.project, env: tools.env });
+  const args = [action, `--stack=${stack}`, "--yes", "--skip-preview", ...flags];
+  const code = await inherit(tools.pulumi, args, tools.env, tools.project);
+  if (code !== 0) throw new Problem(`pulumi ${action} of the stack "${stack}" failed; it says above why.`);
+}

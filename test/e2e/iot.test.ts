@@ -1,0 +1,105 @@
+/** The commands of the README, on a node of the tests' own: start, verify, pulumi by hand, stop, and what is left. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const instance = process.env.FIVEFOLD_INSTANCE ?? "fivefold-test";
+
+function fivefold(...args: string[]): { code: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync("node", ["fivefold.mjs", ...args], {
+    cwd: root,
+    encoding: "utf8",
+    env: { ...process.env, FIVEFOLD_INSTANCE: instance, NO_COLOR: "1" },
+    maxBuffer: 2 ** 26,
+  });
+  return { code: status, output: `${stdout}\n${stderr}` };
+}
+
+const minutes = 60_000;
+let folder = "";
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fivefold-e2e-"));
+});
+afterAll(async () => {
+  fivefold("stop");
+  await rm(folder, { recursive: true });
+}, 10 * minutes);
+
+describe("npm start", () => {
+  it("ends with an exact ledger", { timeout: 50 * minutes }, () => {
+    const { code, output } = fivefold("start");
+    expect(output).toContain("Every event is accounted for.");
+    expect(code).toBe(0);
+  });
+});
+
+describe("npm run verify -- iot", () => {
+  it("accounts for every event of another seed, and writes the figures", { timeout: 5 * minutes }, () => {
+    const file = join(folder, "figures.json");
+    const { code, output } = fivefold(
+      "verify",
+      "iot",
+      "--rate",
+      "50",
+      "--seconds",
+      "20",
+      "--seed",
+      "2",
+      "--json",
+      file,
+    );
+    expect(output).toContain("Stand-in instead of the real server: mongodb");
+    const figures = JSON.parse(readFileSync(file, "utf8"));
+    expect(figures.problems).toEqual([]);
+    expect(figures.stored).toBe(1000);
+    expect(figures.deadLettered).toBeGreaterThan(0);
+    expect(figures.refused).toBeGreaterThan(0);
+    expect(figures.standIns).toEqual(["mongodb"]);
+    expect(code).toBe(0);
+  });
+
+  it("says so where nothing is deployed", () => {
+    const { code, output } = fivefold("verify", "iot-absent");
+    expect(output).toContain('Stack "iot-absent" is not deployed');
+    expect(code).toBe(1);
+  });
+});
+
+describe("npm run pulumi", () => {
+  it("finds nothing to change after the start", { timeout: 5 * minutes }, () => {
+    const { code, output } = fivefold("pulumi", "preview", "-s", "iot", "--expect-no-changes", "--non-interactive");
+    expect(code, output).toBe(0);
+  });
+
+  it("refuses a wrong setting before anything is created", { timeout: 5 * minutes }, () => {
+    fivefold("pulumi", "stack", "init", "iot-wrong");
+    const { code, output } = fivefold(
+      ...["pulumi", "up", "-s", "iot-wrong", "--yes", "--skip-preview", "--non-interactive", "-c", "brokers=0"],
+    );
+    expect(output).toContain("brokers: must be 1 or more, got 0");
+    expect(code).not.toBe(0);
+    const { output: namespaces } = fivefold("kubectl", "get", "namespaces", "-o", "name");
+    expect(namespaces).not.toContain("iot-wrong");
+    fivefold("pulumi", "stack", "rm", "iot-wrong", "--yes", "--force", "--non-interactive");
+  });
+});
+
+describe("npm stop", () => {
+  it("leaves nothing behind", { timeout: 10 * minutes }, () => {
+    const { code, output } = fivefold("stop");
+    expect(code, output).toBe(0);
+    expect(existsSync(`/run/netns/${instance}`)).toBe(false);
+    expect(
+      readFileSync("/proc/mounts", "utf8")
+        .split("\n")
+        .filter((line) => line.includes(`/${instance}/`)),
+    ).toEqual([]);
+    const { stdout } = spawnSync("ps", ["-eo", "args"], { encoding: "utf8" });
+    expect(stdout.split("\n").filter((line) => line.includes(`/${instance}/`))).toEqual([]);
+  });
+});

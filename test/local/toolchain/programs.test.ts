@@ -1,0 +1,33 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { repository } from "../../../local/paths.ts";
+import { programs, versions } from "../../../local/toolchain/programs.ts";
+
+const folder = join(repository, "local/programs");
+const { dependencies } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
+
+it("knows every folder of programs", () => {
+  expect(Object.keys(programs).sort()).toEqual(readdirSync(folder).sort());
+});
+
+it.each(Object.entries(versions))("has the version of %s that the npm package has", (name, version) => {
+  expect(dependencies[`@pulumi/${name}`]).toBe(version);
+});
+
+it("reports the release of Kubernetes that it is built from", () => {
+  const release = /k8s\.io\/kubernetes v(\S+)/.exec(readFileSync(join(folder, "node/go.mod"), "utf8"))?.[1];
+  expect(programs.node.variables).toContain(`k8s.io/component-base/version.gitVersion=v${release}`);
+});
+
+describe.each(Object.keys(programs))("%s", (name) => {
+  it("is pinned by a go.sum", () => {
+    expect(existsSync(join(folder, name, "go.sum"))).toBe(true);
+  });
+
+  it("holds nothing that is made while building", () => {
+    expect(
+      readdirSync(join(folder, name)).filter((f) => !/^(go\.(mod|sum)|main\.go|shim|pulumi-language-nodejs)$/.test(f)),
+    ).toEqual([]);
+  });
+});
