@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { kubeconfigFile } from "./node/node.ts";
+import { kubeconfigFile } from "./node/place.ts";
 import { contextFolder, instanceFolder, instanceName } from "./paths.ts";
 import { Problem } from "./problem.ts";
 import { attempt } from "./run.ts";

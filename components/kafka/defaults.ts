@@ -3,6 +3,8 @@ export const defaults = { brokers: 1, storage: "10 GiB", memory: "1 GiB", retent
 
 export const topicDefaults = { partitions: 3 } as const;
 
+export const existingDefaults = { replication: 3 } as const;
+
 /** Dead letters wait for somebody to look at them. */
 export const deadLetters = { suffix: ".dead-letters", partitions: 1, retention: "30 days" } as const;
 

@@ -12,7 +12,7 @@ import {
   writeDuration,
   writeSize,
 } from "../core/units.ts";
-import { deadLetters, defaults, topicDefaults } from "./defaults.ts";
+import { deadLetters, defaults, existingDefaults, topicDefaults } from "./defaults.ts";
 import type { ExistingKafkaArgs } from "./existing.ts";
 
 export interface KafkaSettings {
@@ -120,7 +120,7 @@ export interface ExistingKafkaPlan {
 
 /** @throws KitError naming every mistake in the settings */
 export function planExistingKafka(name: string, args: ExistingKafkaArgs): ExistingKafkaPlan {
-  const want = { replication: 3, retention: defaults.retention, ...defined(args) };
+  const want = { ...existingDefaults, retention: defaults.retention, ...defined(args) };
   const check = new Check(`ExistingKafka ${JSON.stringify(name)}`);
   check.that(isName(name), "name", writeName(name));
   check.that(want.bootstrap.length > 0, "bootstrap", "name at least one broker");

@@ -28,7 +28,11 @@ export interface LakeArgs {
 
 const program = new URL("../../functions/setup/lake.main.ts", import.meta.url);
 
-/** A data lake: one SeaweedFS server that speaks S3 over TLS. */
+/**
+ * A data lake: one SeaweedFS server that speaks S3 over TLS.
+ *
+ * What it acknowledged survives the end of its pod, but is not synced to disk at once: a power failure may lose seconds.
+ */
 export class Lake extends Component {
   readonly nodes: {
     readonly statefulSet: k8s.apps.v1.StatefulSet;

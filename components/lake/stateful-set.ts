@@ -27,7 +27,7 @@ export function statefulSet(name: string, plan: LakePlan, filling: Filling): k8s
         spec: {
           automountServiceAccountToken: false,
           enableServiceLinks: false,
-          terminationGracePeriodSeconds: 60,
+          terminationGracePeriodSeconds: 30,
           securityContext: restrictedPod(user),
           containers: [
             {

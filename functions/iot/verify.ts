@@ -155,7 +155,7 @@ type MartRow = Measurement & { readonly stored: number };
 
 async function connectMart(): Promise<Postgres> {
   const { host, port, database, username: user, password, ca } = martSettings;
-  const mart = new Postgres({ host, port, database, user, password, ...(ca ? { ssl: { ca } } : {}) });
+  const mart = new Postgres({ host, port, database, user, password, ssl: ca ? { ca } : true });
   await mart.connect();
   return mart;
 }

@@ -11,7 +11,7 @@
  *   if the target has answered an empty request right before: so an event that crashes the target is found, while a
  *   target that is down turns nothing into a dead letter.
  */
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { Availability } from "./availability.ts";
 import type { Clock, DeadLetters, Event, Log, Reason, Sink, Source, Target, Verdict } from "./event.ts";
 import { messageOf, TimedOut, Unavailable } from "./event.ts";
@@ -313,7 +313,8 @@ export class Delivery<Position> implements Sink<Position> {
   }
 }
 
+/** UUIDs, because Node makes their random bytes in advance. */
 function newTraceparent(): Buffer {
-  const id = randomBytes(24).toString("hex");
-  return Buffer.from(`00-${id.slice(0, 32)}-${id.slice(32)}-01`);
+  const hex = () => randomUUID().replaceAll("-", "");
+  return Buffer.from(`00-${hex()}-${hex().slice(0, 16)}-01`);
 }

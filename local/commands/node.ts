@@ -1,4 +1,5 @@
-import { kubeconfigFile, nodeProblems, startNode, stopNode } from "../node/node.ts";
+import { nodeProblems, startNode, stopNode } from "../node/node.ts";
+import { kubeconfigFile } from "../node/place.ts";
 import { instanceName } from "../paths.ts";
 import { Problem } from "../problem.ts";
 

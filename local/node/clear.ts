@@ -5,7 +5,8 @@ import { makeControlGroup, removeControlGroup } from "./cgroups.ts";
 import { containerdAnswers, ctr } from "./containerd.ts";
 import { Daemons } from "./daemons.ts";
 import { restoreMachine } from "./machine.ts";
-import { containerdSettings, images, type Place } from "./settings.ts";
+import { images, type Place } from "./place.ts";
+import { containerdSettings } from "./settings.ts";
 
 /**
  * Ends and removes all of a node, however its last run ended: processes, mounts, network namespace, control groups,

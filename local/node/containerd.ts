@@ -1,5 +1,5 @@
 import { attempt, run } from "../run.ts";
-import { containerdSocket, type Place } from "./settings.ts";
+import { containerdSocket, type Place } from "./place.ts";
 
 /** Calls containerd's own client on the images and containers of the node. */
 export function ctr(place: Place, ...args: string[]): Promise<string> {

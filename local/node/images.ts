@@ -1,7 +1,7 @@
 import { embeddedImages } from "../images/index.ts";
 import { step } from "../log.ts";
 import { ctr } from "./containerd.ts";
-import type { Place } from "./settings.ts";
+import type { Place } from "./place.ts";
 
 /** Records on an image from which archive it came, so that the next start need not import it again. */
 const label = "fivefold.dev/archive";

@@ -42,34 +42,17 @@ const certificates: readonly Certificate[] = [
 /** Makes the node's certificate authority, its certificates and the key with which service accounts' tokens are signed. */
 export async function makeCertificates(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const openssl = (args: readonly string[]) => run("openssl", args, { cwd: folder });
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "3650"];
-  await openssl([
-    "req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=fivefold",
-    "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,digitalSignature",
-  ]); // biome-ignore format: a command line
+  const openssl = (words: string, ...more: string[]) => run("openssl", [...words.split(" "), ...more], { cwd: folder });
+  const key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 3650";
+  const authority = "-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,digitalSignature";
+  await openssl(`req -x509 ${key} -keyout ca.key -out ca.crt -subj /CN=fivefold ${authority}`);
   await Promise.all(
     certificates.map(({ name, subject, use, alternatives }) =>
-      openssl([
-        "req",
-        "-x509",
-        "-CA",
-        "ca.crt",
-        "-CAkey",
-        "ca.key",
-        ...key,
-        "-keyout",
-        `${name}.key`,
-        "-out",
-        `${name}.crt`,
-        "-subj",
-        subject,
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-        "-addext",
-        `extendedKeyUsage=${use}`,
+      openssl(
+        `req -x509 -CA ca.crt -CAkey ca.key ${key} -keyout ${name}.key -out ${name}.crt -subj ${subject}`,
+        ...["-addext", "basicConstraints=critical,CA:FALSE", "-addext", `extendedKeyUsage=${use}`],
         ...(alternatives ? ["-addext", `subjectAltName=${alternatives}`] : []),
-      ]),
+      ),
     ),
   );
   const accounts = generateKeyPairSync("ec", {

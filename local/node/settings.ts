@@ -1,3 +1,5 @@
+import { containerdSocket, images, type Place, pki } from "./place.ts";
+
 /** Names and addresses inside the node. Every instance has a network namespace of its own, so all use the same. */
 export const nodeName = "node";
 export const podNetwork = "10.244.0.0/16";
@@ -8,19 +10,6 @@ export const serviceAddress = "10.96.0.1";
 /** The image that holds a pod's namespaces, and the one that makes and deletes the folders of volumes. */
 export const pauseImage = "localhost/pause:1";
 export const volumeHelperImage = "docker.io/library/busybox:1.37";
-
-/** Folders and files of one instance. */
-export interface Place {
-  readonly instance: string;
-  /** State on disk. */
-  readonly data: string;
-  /** Sockets. */
-  readonly run: string;
-}
-
-export const pki = (place: Place) => `${place.data}/pki`;
-export const containerdSocket = (place: Place) => `${place.run}/containerd.sock`;
-export const images = (place: Place) => `${place.data}/images`;
 
 /** @param criOn without the CRI plugin, containerd shows what an earlier run left, instead of taking it up again */
 export function containerdSettings(place: Place, criOn: boolean): string {

@@ -30,7 +30,8 @@ export function chartValues(namespace: string, secret: pulumi.Input<string>): Re
       // In dynamic tenancy Fission 1.27 watches no EndpointSlices of tenants, and with this on asks the executor at every call.
       endpointSliceCache: { mode: "off" },
     },
-    executor: component("256Mi"),
+    // Functions go on running while the executor restarts.
+    executor: { ...component("256Mi"), adoptExistingResources: true },
     buildermgr: small,
     storagesvc: small,
     timer: small,

@@ -5,7 +5,7 @@
  * Bodies arrive parsed: JSON as objects (what was sent is gone), `text/*` as strings, bytes as a `Buffer`, anything
  * else not at all.
  */
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, Server } from "node:http";
 import type { Connectors } from "../connect-ports.ts";
 import type { ConnectPorts, EventHandler, Handler } from "../handle.ts";
 import { type HostReply, isEventHandler, mountedPorts, problem, serve } from "../serve.ts";
@@ -17,8 +17,15 @@ export interface FissionContext {
     readonly url: string;
     readonly headers: IncomingHttpHeaders;
     readonly body?: unknown;
+    readonly socket?: { readonly server?: EnvironmentServer };
   };
 }
+
+/** The environment's own server, of which it leaves to Node's defaults what would lose calls. */
+export type EnvironmentServer = Pick<Server, "keepAliveTimeout" | "close" | "listening">;
+
+/** The router keeps idle connections for 30 s, Node for 5: a call on one that is just being closed would fail. */
+const keepAliveMilliseconds = 65_000;
 
 const timerHeader = "x-fission-timer-name";
 const paramHeader = "x-fission-params-";
@@ -30,7 +37,15 @@ const paramHeader = "x-fission-params-";
  */
 export function adapt(handler: Handler, connectors: Connectors): (context: FissionContext) => Promise<HostReply> {
   const ports = mountedPorts(handler, connectors);
+  let server: EnvironmentServer | undefined;
   return async ({ request }) => {
+    server ??= keepCalls(request.socket?.server);
+    const answer = await respond(request);
+    // The environment is about to end: the router must not call on this connection again.
+    return server?.listening === false ? { ...answer, headers: { ...answer.headers, connection: "close" } } : answer;
+  };
+
+  async function respond(request: FissionContext["request"]): Promise<HostReply> {
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
     const timer = headers[timerHeader];
     if (timer !== undefined && isEventHandler(handler)) return tick(handler, ports, timer);
@@ -43,7 +58,15 @@ export function adapt(handler: Handler, connectors: Connectors): (context: Fissi
       headers,
       body: request.body,
     });
-  };
+  }
+}
+
+function keepCalls(server: EnvironmentServer | undefined): EnvironmentServer | undefined {
+  if (!server) return undefined;
+  server.keepAliveTimeout = keepAliveMilliseconds;
+  // Without this, SIGTERM ends the process with calls in flight.
+  process.once("SIGTERM", () => server.close(() => process.exit(0)));
+  return server;
 }
 
 async function tick(handler: EventHandler, ports: ConnectPorts, timer: string): Promise<HostReply> {

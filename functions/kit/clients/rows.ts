@@ -9,8 +9,10 @@ export interface RowsSettings {
   readonly database: string;
   readonly username: string;
   readonly password: string;
-  /** Certificates to trust, in PEM. With them the connection is by TLS. */
+  /** Certificates to trust instead of the well-known ones, in PEM. */
   readonly ca?: string;
+  /** @default true */
+  readonly tls?: boolean;
   /** May begin with a schema: `public.measurements`. */
   readonly table: string;
   /** The columns that rows have a value for. */
@@ -25,14 +27,14 @@ const connections = 4;
 const refused = /^(22|23)/;
 
 /** Inserts into a table of PostgreSQL; the table must have a primary key. */
-export async function connect({ username, ca, table, columns, ...server }: RowsSettings): Promise<Rows<Row>> {
+export async function connect({ username, ca, tls = true, table, columns, ...server }: RowsSettings): Promise<Rows<Row>> {
   const pool = new pg.Pool({
     ...server,
     user: username,
     max: connections,
     connectionTimeoutMillis: 5_000,
     query_timeout: 10_000,
-    ...(ca !== undefined && { ssl: { ca } }),
+    ssl: tls && (ca === undefined ? true : { ca }),
   });
   // Connections that break while idle are made anew; without a listener this would end the process.
   pool.on("error", () => undefined);

@@ -31,7 +31,7 @@ const sessionTimeout = 10_000;
 const commitWithin = 200;
 const restartAfter = 1_000;
 /** What is fetched at once is held in memory before the relay has counted it. */
-const maxBytes = 4 * 1024 * 1024;
+const maxBytes = 1024 * 1024;
 
 export class KafkaSource implements Source<KafkaPosition> {
   readonly commitWithin = commitWithin;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { deadLetters, defaults, topicDefaults } from "../../../components/kafka/defaults.ts";
+import { deadLetters, defaults, existingDefaults, topicDefaults } from "../../../components/kafka/defaults.ts";
 import { planExistingKafka, planKafka, planTopic, type TopicHost } from "../../../components/kafka/plan.ts";
+import { documentedDefaults } from "../documented.ts";
 import { problemsOf } from "../problems.ts";
 
 const plan = (settings: object) => planKafka("bus", "iot", settings);
@@ -17,7 +18,12 @@ describe("planKafka", () => {
       tunnelPort: 21_000,
       replication: { factor: 1, minInSync: 1 },
     });
-    expect(defaults.retention).toBe("7 days");
+  });
+
+  it("has the defaults that it documents", () => {
+    const { retention, ...others } = defaults;
+    expect(documentedDefaults("components/kafka/plan.ts")).toEqual({ ...others, ...topicDefaults, retention });
+    expect(documentedDefaults("components/kafka/existing.ts")).toEqual({ retention, ...existingDefaults });
   });
 
   it.each([

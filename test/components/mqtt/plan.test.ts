@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { mostDevices } from "../../../components/mqtt/defaults.ts";
+import { defaults, mostDevices } from "../../../components/mqtt/defaults.ts";
 import { checkFilter, planMqttGateway } from "../../../components/mqtt/plan.ts";
+import { documentedDefaults } from "../documented.ts";
 import { problemsOf } from "../problems.ts";
 
 const devices = ["d1", "d2"];
@@ -15,6 +16,10 @@ describe("planMqttGateway", () => {
       serviceType: "ClusterIP",
       hosts: [],
     });
+  });
+
+  it("has the defaults that it documents", () => {
+    expect(documentedDefaults("components/mqtt/plan.ts")).toEqual(defaults);
   });
 
   it("takes what is said", () => {
