@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { Cluster } from "./cluster.ts";
 import { locked } from "./lock.ts";
+import { step } from "./log.ts";
 import { Problem } from "./problem.ts";
 import { attempt, inherit, run } from "./run.ts";
 import { goProgram } from "./toolchain/go.ts";
+import { kubectlProgram } from "./toolchain/kubectl.ts";
 import { type Toolchain, toolchain } from "./toolchain/toolchain.ts";
 
 const platform = "platform";
@@ -47,7 +49,45 @@ export async function settings(cluster: Cluster): Promise<Record<string, string>
 async function pulumi(tools: Toolchain, action: "up" | "destroy", stack: string, ...flags: string[]): Promise<void> {
   // An update that was killed leaves its lock on the stack.
   await attempt(tools.pulumi, ["cancel", stack, "--yes"], { cwd: tools.project, env: tools.env });
+  await recover(tools, stack);
   const args = [action, `--stack=${stack}`, "--yes", "--skip-preview", ...flags];
   const code = await inherit(tools.pulumi, args, tools.env, tools.project);
   if (code !== 0) throw new Problem(`pulumi ${action} of the stack "${stack}" failed; it says above why.`);
+}
+
+interface State {
+  readonly deployment: { pending_operations?: readonly Operation[] };
+}
+interface Operation {
+  readonly type: "creating" | "updating" | "deleting" | "reading" | "importing";
+  readonly resource: {
+    readonly type: string;
+    readonly inputs?: { apiVersion?: string; kind?: string; metadata?: object; name?: string; namespace?: string };
+  };
+}
+
+/**
+ * Goes on where an interrupted update was: what it was creating may be there without Pulumi knowing, and would be in
+ * the way of its own creation. Objects of Kubernetes that never got ready hold nothing, and are removed.
+ */
+async function recover(tools: Toolchain, stack: string): Promise<void> {
+  const options = { cwd: tools.project, env: tools.env };
+  const state: State = JSON.parse(await run(tools.pulumi, ["stack", "export", `--stack=${stack}`], options));
+  const pending = state.deployment.pending_operations ?? [];
+  if (pending.length === 0) return;
+  const created = pending.filter(({ type }) => type === "creating").map(({ resource }) => resource);
+  const items = created.flatMap(({ inputs: { apiVersion, kind, metadata } = {} }) =>
+    kind ? [{ apiVersion, kind, metadata }] : [],
+  );
+  // Helm takes over the objects of a release of the same name, but not the release itself.
+  const releases = created.filter(({ type }) => type === "kubernetes:helm.sh/v3:Release");
+  const remove = async (args: readonly string[], input = "") =>
+    run(await kubectlProgram(), ["delete", "--ignore-not-found", ...args], { ...options, input });
+  await step(`Clearing ${pending.length} operations of "${stack}" that were interrupted`, async () => {
+    if (items.length > 0) await remove(["-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+    for (const { inputs: { name, namespace = "default" } = {} } of releases)
+      await remove(["secret", "-n", namespace, "-l", `owner=helm,name=${name}`]);
+    state.deployment.pending_operations = [];
+    await run(tools.pulumi, ["stack", "import", `--stack=${stack}`], { ...options, input: JSON.stringify(state) });
+  });
 }

@@ -30,6 +30,9 @@ const alias = {
   "whatwg-url": kit("node-url.ts"),
   // The checksums of @platformatic/kafka; the other entry reads its WebAssembly from a file beside it.
   "@platformatic/wasm-utils": "@platformatic/wasm-utils/bundled",
+  // For proxies and for Avro, which `mongodb`, `mqtt` and @platformatic/kafka are never told to use.
+  socks: kit("nothing.ts"),
+  avsc: kit("nothing.ts"),
 };
 
 const bundles = new Map<string, Bundle>();

@@ -1,6 +1,9 @@
 /** Whether the target can take requests: while they fail, one at a time probes it, after a backoff. */
 import { type Clock, type Log, messageOf, Unavailable } from "./event.ts";
 
+/** A probe costs little, and what waits for it is everything. */
+const longestMilliseconds = 5_000;
+
 export interface AvailabilityOptions {
   readonly clock: Clock;
   readonly log: Log;
@@ -15,7 +18,8 @@ export class Availability {
   /** Requests failed since the last answer. */
   #failures = 0;
   #failedAt = 0;
-  #probeAt = 0;
+  /** The wait that is on, if any. */
+  #wait: object | undefined;
 
   constructor(options: AvailabilityOptions) {
     this.#options = options;
@@ -23,14 +27,14 @@ export class Availability {
 
   /** How many requests may be under way, of so many that the settings allow. */
   allows(requests: number): number {
-    if (this.#options.clock.now() < this.#probeAt) return 0;
+    if (this.#wait) return 0;
     return this.#failures > 0 ? 1 : requests;
   }
 
   answered(): void {
     if (this.#failures > 0) this.#options.log("info", "the target answers again");
     this.#failures = 0;
-    this.#probeAt = 0;
+    this.#wait = undefined;
   }
 
   /** Requests that were under way together count as one failure. */
@@ -39,10 +43,16 @@ export class Availability {
     if (this.#failures === 0 || startedAt >= this.#failedAt) this.#failures += 1;
     this.#failedAt = clock.now();
     // One failure may be the doing of an event.
-    const wait = this.#failures > 1 || error instanceof Unavailable ? backoff(this.#failures) : 0;
-    this.#probeAt = clock.now() + wait;
-    clock.after(wait, wake);
-    const nextMilliseconds = Math.round(wait);
+    const down = this.#failures > 1 || error instanceof Unavailable;
+    const milliseconds = down ? Math.min(backoff(this.#failures), longestMilliseconds) : 0;
+    const wait = {};
+    this.#wait = wait;
+    clock.after(milliseconds, () => {
+      if (this.#wait !== wait) return;
+      this.#wait = undefined;
+      wake();
+    });
+    const nextMilliseconds = Math.round(milliseconds);
     log("warn", "a request to the target failed", {
       error: messageOf(error),
       failures: this.#failures,

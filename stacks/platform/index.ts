@@ -8,8 +8,8 @@ import { FissionPlatform } from "../../components/index.ts";
 
 const config = new pulumi.Config();
 // The embedded node has chart and definitions on its disk and says where.
-const chart = config.get("fissionChart") ?? process.env.FIVEFOLD_FISSION_CHART;
-const crds = config.get("fissionCrds") ?? process.env.FIVEFOLD_FISSION_CRDS;
+const chart = config.get("chart") ?? process.env.FIVEFOLD_FISSION_CHART;
+const crds = config.get("crds") ?? process.env.FIVEFOLD_FISSION_CRDS;
 
 const { namespace, routerUrl, internalUrl, internalKey } = new FissionPlatform("fission", {
   ...(chart && { chart }),

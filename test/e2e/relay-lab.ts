@@ -19,7 +19,7 @@ import {
 import { MongoClient } from "mongodb";
 import { images } from "../../components/core/versions.ts";
 import { bundle } from "../../components/faas/bundle.ts";
-import type { BatchRequest, Outcome, WireEvent } from "../../functions/kit/batch.ts";
+import type { BatchRequest, FunctionAddress, Outcome, WireEvent } from "../../functions/kit/batch.ts";
 import { kafkaOptions } from "../../functions/kit/kafka.ts";
 import { standInCommand } from "../../local/images/mongo/environment.ts";
 
@@ -30,6 +30,12 @@ export interface Letter {
   readonly key: string | undefined;
   readonly value: string;
   readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface FunctionSettings {
+  readonly kind: "function";
+  readonly address: FunctionAddress;
+  readonly timeoutMilliseconds: number;
 }
 
 export async function freePort(): Promise<number> {
@@ -69,7 +75,7 @@ export class Lab {
   kafkaPort = 0;
   mqttPort = 0;
   mongoPort = 0;
-  mongo: MongoClient | undefined;
+  #mongo: MongoClient | undefined;
   #jars = "";
   #kafka: ChildProcess | undefined;
 
@@ -87,7 +93,7 @@ export class Lab {
       file("kafka.pem"),
       readFileSync(file("server.key"), "utf8") + readFileSync(file("server.pem"), "utf8"),
     );
-    this.#script = file("relay.js");
+    this.#script = file("relay.cjs");
     writeFileSync(this.#script, bundle(new URL("../../functions/relay/main.ts", import.meta.url)).code);
   }
 
@@ -238,6 +244,11 @@ export class Lab {
     await until(() => listens(this.mqttPort), 30, "Mosquitto listens");
   }
 
+  get mongo(): MongoClient {
+    if (!this.#mongo) throw new Error("MongoDB has not been started");
+    return this.#mongo;
+  }
+
   async startMongo(): Promise<void> {
     const { command, env } = await standInCommand();
     const [program = "", ...args] = command;
@@ -258,13 +269,11 @@ export class Lab {
     const members = [{ _id: 0, host: `localhost:${this.mongoPort}` }];
     await client.db("admin").command({ replSetInitiate: { _id: "rs0", members } });
     await client.close();
-    this.mongo = new MongoClient(`mongodb://localhost:${this.mongoPort}/?replicaSet=rs0`, options);
+    this.#mongo = new MongoClient(`mongodb://localhost:${this.mongoPort}/?replicaSet=rs0`, options);
   }
 
   /** A function that does as told. `undefined`: it breaks the connection. */
-  async function(
-    handle: (event: WireEvent) => Outcome | undefined,
-  ): Promise<{ kind: "function"; address: object; timeoutMilliseconds: number }> {
+  async function(handle: (event: WireEvent) => Outcome | undefined): Promise<FunctionSettings> {
     const server = createHttpServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -304,7 +313,7 @@ export class Lab {
   }
 
   async close(): Promise<void> {
-    await this.mongo?.close();
+    await this.#mongo?.close();
     for (const server of this.#servers) server.close().closeAllConnections();
     for (const child of this.#children) child.kill("SIGKILL");
     await Promise.all([...this.#children].map(ended));

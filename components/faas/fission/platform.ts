@@ -12,20 +12,15 @@ export interface FissionOutputs {
   readonly internalKey: pulumi.Input<string>;
 }
 
-/** The output of the platform's stack that holds all this. */
-export const outputName = "fission";
-
 /**
  * The Fission of another stack.
  *
  * @param stack its name, with its organization and project if they differ from this one's
- * @default - the setting `platform`; else `platform`, or `platform-<suffix>` for a stack such as `iot-<suffix>`
+ * @default - what the setting `platform` says, else `platform`: a cluster has one Fission for all architectures
  */
-export function platform(
-  stack: string = new pulumi.Config().get("platform") ?? platformOf(pulumi.getStack()),
-): FissionOutputs {
+export function platform(stack: string = new pulumi.Config().get("platform") ?? "platform"): FissionOutputs {
   const full = stack.includes("/") ? stack : `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`;
-  const outputs = reference(full).requireOutput(outputName) as pulumi.Output<Resolved>;
+  const outputs = reference(full).requireOutput("fission") as pulumi.Output<Resolved>;
   return {
     namespace: pulumi.unsecret(outputs.namespace),
     routerUrl: pulumi.unsecret(outputs.routerUrl),
@@ -44,8 +39,3 @@ function reference(name: string): pulumi.StackReference {
 }
 
 type Resolved = { readonly [Key in keyof FissionOutputs]: string };
-
-export function platformOf(stack: string): string {
-  const [, ...suffix] = stack.split("-");
-  return ["platform", ...suffix].join("-");
-}

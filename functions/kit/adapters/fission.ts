@@ -64,8 +64,8 @@ export function adapt(handler: Handler, connectors: Connectors): (context: Fissi
 function keepCalls(server: EnvironmentServer | undefined): EnvironmentServer | undefined {
   if (!server) return undefined;
   server.keepAliveTimeout = keepAliveMilliseconds;
-  // Without this, SIGTERM ends the process with calls in flight.
-  process.once("SIGTERM", () => server.close(() => process.exit(0)));
+  // Otherwise SIGTERM ends the process with calls in flight.
+  process.removeAllListeners("SIGTERM").once("SIGTERM", () => server.close(() => process.exit(0)));
   return server;
 }
 

@@ -187,7 +187,7 @@ describe("a target that is down", () => {
     expect(w.done).toEqual([]);
     expect(w.letters).toEqual([]);
     expect(topic.committed).toEqual([0, 0, 0]);
-    expect(w.requests.length).toBeLessThan(hour / 25_000);
+    expect(w.requests.length).toBeLessThan(hour / 4_000);
     down = false;
     await w.clock.pass(120_000);
     expect(new Set(w.done).size).toBe(3000);

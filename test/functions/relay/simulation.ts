@@ -35,7 +35,7 @@ export class HeldClock implements Clock {
   #timers: { readonly at: number; readonly then: () => void }[] = [];
   readonly random: () => number;
 
-  constructor(random: () => number = () => 1) {
+  constructor(random: () => number = () => 0.999) {
     this.random = random;
   }
 
@@ -43,8 +43,9 @@ export class HeldClock implements Clock {
     return this.#now;
   }
 
+  /** Like Node's timers, a little early at times. */
   after(milliseconds: number, then: () => void): void {
-    this.#timers.push({ at: this.#now + milliseconds, then });
+    this.#timers.push({ at: this.#now + Math.floor(milliseconds), then });
   }
 
   sleep(milliseconds: number): Promise<void> {

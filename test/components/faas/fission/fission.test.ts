@@ -2,7 +2,6 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { Namespace } from "../../../../components/core/namespace.ts";
 import { Faas } from "../../../../components/faas/faas.ts";
 import { fission } from "../../../../components/faas/fission/fission.ts";
-import { platformOf } from "../../../../components/faas/fission/platform.ts";
 import { type Deployment, deploy } from "../../../harness.ts";
 import { conforms } from "../conformance.ts";
 import { resolved } from "../fakes.ts";
@@ -148,10 +147,4 @@ describe("Fission", () => {
       expect(() => faas.schedule(when as never, fn)).toThrow(why);
     });
   });
-
-  test.each([
-    ["iot", "platform"],
-    ["iot-test", "platform-test"],
-    ["ml-a-b", "platform-a-b"],
-  ])("the stack %s stands on %s", (stack, expected) => expect(platformOf(stack)).toBe(expected));
 });
