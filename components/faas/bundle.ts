@@ -1,10 +1,12 @@
 /** Bundles by esbuild: one CommonJS file that Node runs as it is. The same sources give the same bytes. */
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildSync } from "esbuild";
+import { type BuildOptions, buildSync, version } from "esbuild";
 import { strToU8, zipSync } from "fflate";
 import type { Contract, Ports } from "../../functions/kit/contract.ts";
 import { KitError } from "../core/check.ts";
+import { type Built, remembered } from "./bundle-cache.ts";
 
 export interface Bundle {
   readonly code: string;
@@ -78,33 +80,38 @@ export function zip({ code }: Bundle): Uint8Array {
 function build(entry: string): Bundle {
   const known = bundles.get(entry);
   if (known) return known;
-  const { outputFiles } = tryBuild(entry);
-  const code = outputFiles[0]?.text ?? "";
+  const key = JSON.stringify([version, options, entry]);
+  const code = remembered(`${root}node_modules/.cache/fivefold`, key, () => tryBuild(entry));
   const built = { code, hash: createHash("sha256").update(code).digest("hex") };
   bundles.set(entry, built);
   return built;
 }
 
-function tryBuild(entry: string) {
+const options = {
+  absWorkingDir: root,
+  bundle: true,
+  write: false,
+  metafile: true,
+  minify: true,
+  legalComments: "none",
+  platform: "node",
+  target: "node22",
+  format: "cjs",
+  external,
+  alias,
+  // CommonJS has no import.meta; the kit asks for it only in contracts, whose `entry` nobody reads at run time.
+  define: { "import.meta.url": '"file:///bundle/index.js"' },
+  loader: { ".csv": "text" },
+  tsconfigRaw: "{}",
+  logLevel: "silent",
+} as const satisfies BuildOptions;
+
+function tryBuild(entry: string): Built {
   try {
-    return buildSync({
-      stdin: { contents: entry, resolveDir: root, loader: "ts" },
-      absWorkingDir: root,
-      bundle: true,
-      write: false,
-      minify: true,
-      legalComments: "none",
-      platform: "node",
-      target: "node22",
-      format: "cjs",
-      external,
-      alias,
-      // CommonJS has no import.meta; the kit asks for it only in contracts, whose `entry` nobody reads at run time.
-      define: { "import.meta.url": '"file:///bundle/index.js"' },
-      loader: { ".csv": "text" },
-      tsconfigRaw: "{}",
-      logLevel: "silent",
-    });
+    const stdin = { contents: entry, resolveDir: root, loader: "ts" } as const;
+    const { outputFiles, metafile } = buildSync({ ...options, stdin });
+    const files = Object.keys(metafile.inputs).filter((input) => input !== "<stdin>");
+    return { code: outputFiles[0]?.text ?? "", inputs: files.map((file) => resolve(root, file)) };
   } catch (error) {
     const { errors } = error as { errors?: { text: string; location?: { file: string; line: number } | null }[] };
     if (!errors) throw error;

@@ -45,6 +45,7 @@ export class MqttGateway extends Component {
   readonly url: pulumi.Output<string>;
   readonly #names: readonly string[];
   readonly #server: GatewayServer;
+  readonly #passwords: pulumi.Output<Record<string, string>>;
 
   /** @throws KitError naming every problem of the settings */
   constructor(name: string, args: MqttGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -61,9 +62,10 @@ export class MqttGateway extends Component {
     const all = <T>(make: (root: string, name: string, password: string) => T, names: readonly string[]) =>
       root.apply((known) => names.map((each) => [each, make(known, each, devicePassword(known, each))] as const));
 
+    const passwordOf = all((_, __, password) => password, plan.devices).apply(Object.fromEntries<string>);
     const passwords = this.child(k8s.core.v1.Secret, "devices", {
       metadata: { ...metadata, name: `${name}-devices` },
-      stringData: all((_, __, password) => password, plan.devices).apply(Object.fromEntries<string>),
+      stringData: passwordOf,
     });
     // Without fixed names: what changes gets a new name, and with it the gateway starts anew.
     const access = this.child(k8s.core.v1.Secret, "access", {
@@ -116,6 +118,7 @@ export class MqttGateway extends Component {
 
     this.nodes = { statefulSet: set, service, devices: passwords };
     this.#names = plan.devices;
+    this.#passwords = passwordOf;
     this.url = pulumi.interpolate`mqtts://${host}:${port}`;
     this.#server = {
       name,
@@ -146,7 +149,9 @@ export class MqttGateway extends Component {
   /** For the verifier, which plays the devices. */
   verify(consumer: Consumer): Binding {
     const { ca, reach } = this.#server;
-    const passwords = this.nodes.devices.stringData;
-    return { settings: pulumi.secret({ url: this.url, ca, passwords }), dependsOn: reach(consumer) };
+    return {
+      settings: pulumi.secret({ url: this.url, ca, passwords: this.#passwords }),
+      dependsOn: reach(consumer),
+    };
   }
 }

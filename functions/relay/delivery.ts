@@ -150,12 +150,15 @@ export class Delivery<Position> implements Sink<Position> {
 
   #nextBatch(): Lane<Position>[] {
     const { batch } = this.#options.limits;
+    // Every key gets its share: a function takes the events of one key one after another, other keys beside them.
+    const share = Math.max(1, Math.floor(batch.events / this.#ready.size));
     const lanes: Lane<Position>[] = [];
     let most = batch.events;
     let count = 0;
     let bytes = 0;
     for (const lane of this.#ready) {
       for (const { company, mark } of lane.queue) {
+        if (lane.sent === share) break;
         if (count > 0 && (count >= Math.min(most, company) || bytes + mark.bytes > batch.bytes)) break;
         most = Math.min(most, company);
         count += 1;
