@@ -11,8 +11,14 @@ import { images } from "./versions.ts";
 /** A ConfigMap holds 1 MiB, with its keys. */
 export const largestProgram = 1024 * 1024 - 1024;
 
+const packed = new WeakMap<Bundle, Uint8Array>();
+
 /** The same code gives the same bytes. */
-export const pack = ({ code }: Bundle): Uint8Array => gzipSync(Buffer.from(code), { level: 9, mtime: 0 });
+export function pack(bundle: Bundle): Uint8Array {
+  const known = packed.get(bundle) ?? gzipSync(Buffer.from(bundle.code), { level: 6, mtime: 0 });
+  packed.set(bundle, known);
+  return known;
+}
 
 /**
  * A ConfigMap with the program; another program has another name, so that pods that mount it are replaced.
@@ -20,10 +26,10 @@ export const pack = ({ code }: Bundle): Uint8Array => gzipSync(Buffer.from(code)
  * @throws KitError if it is too large
  */
 export function programMap(consumer: Consumer, bundle: Bundle, labels: Record<string, string>): k8s.core.v1.ConfigMap {
-  const packed = pack(bundle);
-  if (packed.length > largestProgram) {
+  const bytes = pack(bundle);
+  if (bytes.length > largestProgram) {
     throw new KitError(`Program of "${consumer.name}"`, [
-      `code: has ${packed.length} bytes packed, at most ${largestProgram} fit into a ConfigMap`,
+      `code: has ${bytes.length} bytes packed, at most ${largestProgram} fit into a ConfigMap`,
     ]);
   }
   return new k8s.core.v1.ConfigMap(
@@ -34,7 +40,7 @@ export function programMap(consumer: Consumer, bundle: Bundle, labels: Record<st
         namespace: consumer.namespace.metadataName,
         labels,
       },
-      binaryData: { "program.cjs.gz": Buffer.from(packed).toString("base64") },
+      binaryData: { "program.cjs.gz": Buffer.from(bytes).toString("base64") },
       immutable: true,
     },
     { parent: consumer.parent },

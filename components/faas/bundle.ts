@@ -74,7 +74,7 @@ const mtime = new Date(1980, 0, 1);
 
 /** A zip archive with the bundle as `index.js`. */
 export function zip({ code }: Bundle): Uint8Array {
-  return zipSync({ "index.js": [strToU8(code), { mtime, level: 9 }] });
+  return zipSync({ "index.js": [strToU8(code), { mtime, level: 6 }] });
 }
 
 function build(entry: string): Bundle {
