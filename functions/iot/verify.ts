@@ -4,10 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AwsV4Signer } from "aws4fetch";
 import { Client as Postgres } from "pg";
 // The package exports its program only, not its data.
 import seattle from "../../node_modules/vega-datasets/data/seattle-weather-hourly-normals.csv";
+import { signed } from "../kit/aws.ts";
 import type { ObjectsSettings } from "../kit/clients/objects.ts";
 import type { RowsSettings } from "../kit/clients/rows.ts";
 import { httpClient } from "../kit/http.ts";
@@ -168,7 +168,7 @@ async function watchMart(
   found: (row: MartRow) => void,
 ): Promise<void> {
   // Rows become visible in the order of commits, not of their numbers: look back a little each time.
-  const lookBack = 5_000;
+  const lookBack = 1_000;
   let last = await mart
     .query(`select coalesce(max(stored), 0) as last from ${table}`)
     .then(({ rows }) => Number(rows[0].last));
@@ -207,14 +207,14 @@ async function lakeObjects(
   isOfThisRun: (id: string) => boolean,
 ): Promise<Map<string, { times: number; right: boolean }>> {
   const { endpoint, bucket, ca, ...access } = lakeSettings;
-  const { exchange, close } = httpClient(ca);
+  const http = httpClient(ca);
+  const ask = signed(http, "s3", access);
   const found = new Map<string, { times: number; right: boolean }>();
   let after = "";
   for (;;) {
     const query = new URLSearchParams({ "list-type": "2", "max-keys": "1000", "start-after": after });
-    const signed = await new AwsV4Signer({ ...access, service: "s3", url: `${endpoint}/${bucket}?${query}` }).sign();
-    const headers = Object.fromEntries(signed.headers);
-    const { status, body } = await exchange({ ...signed, headers, body: "", timeoutMilliseconds: 30_000 });
+    const url = new URL(`${endpoint}/${bucket}?${query}`);
+    const { status, body } = await ask({ method: "GET", url, headers: {}, body: "", timeoutMilliseconds: 30_000 });
     if (status !== 200) throw new Error(`the lake cannot be listed: ${status} ${body.slice(0, 200)}`);
     const objects = [...body.matchAll(/<Contents>.*?<\/Contents>/gs)].map(([xml]) => ({
       key: /<Key>(.*?)<\/Key>/.exec(xml)?.[1] ?? "",
@@ -234,7 +234,7 @@ async function lakeObjects(
     if (!/<IsTruncated>true/.test(body) || !last) break;
     after = last;
   }
-  close();
+  http.close();
   return found;
 }
 

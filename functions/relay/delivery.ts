@@ -38,8 +38,11 @@ export interface DeliveryOptions<Position> {
   readonly log: Log;
 }
 
-/** Waiting this long for company makes batches of events that arrive together. */
-const lingerMilliseconds = 2;
+/**
+ * Waiting this long for company makes batches of events that arrive together. While a request is under way there is
+ * time: its end sends what has gathered.
+ */
+const lingerMilliseconds = { idle: 2, busy: 15 };
 /** Done events behind an undone one of their stream are small but not nothing, and come again after a crash. */
 const trackedForEachUndone = 10;
 
@@ -135,7 +138,7 @@ export class Delivery<Position> implements Sink<Position> {
   #sendSoon(): void {
     if (this.#lingering) return;
     this.#lingering = true;
-    this.#options.clock.after(lingerMilliseconds, () => {
+    this.#options.clock.after(this.#requests === 0 ? lingerMilliseconds.idle : lingerMilliseconds.busy, () => {
       this.#lingering = false;
       this.#send();
     });

@@ -1,5 +1,5 @@
 /** Makes a bucket of an S3 server with the IAM API, or a user that may do with one bucket what the stack says. */
-import { AwsV4Signer } from "aws4fetch";
+import { signed } from "../kit/aws.ts";
 import { type Http, httpClient } from "../kit/http.ts";
 import type { Access } from "../kit/ports.ts";
 import { rightsOf } from "./rights.ts";
@@ -87,21 +87,19 @@ function policyOf({ bucket, access }: LakeUser) {
 /** A key that exists is another user's: those of this one have just been deleted. */
 const exists = ["BucketAlreadyOwnedByYou", "BucketAlreadyExists", "EntityAlreadyExists"];
 
-function asking(http: Http, { endpoint, region, accessKeyId, secretAccessKey }: LakeServer): Ask {
+function asking(http: Http, { endpoint, ...access }: LakeServer): Ask {
   return async (what, service, method, path, form) => {
-    const body = form ? new URLSearchParams(Object.entries(form)).toString() : "";
-    const { url, headers } = await new AwsV4Signer({
-      method,
-      url: `${endpoint}/${path}`,
-      headers: form ? { "content-type": "application/x-www-form-urlencoded" } : {},
-      body,
-      accessKeyId,
-      secretAccessKey,
-      region,
+    const { status, body: answer } = await signed(
+      http,
       service,
-    }).sign();
-    const request = { method, url, headers: Object.fromEntries(headers), body, timeoutMilliseconds: 10_000 };
-    const { status, body: answer } = await http.exchange(request);
+      access,
+    )({
+      method,
+      url: new URL(`${endpoint}/${path}`),
+      headers: form ? { "content-type": "application/x-www-form-urlencoded" } : {},
+      body: form ? new URLSearchParams(Object.entries(form)).toString() : "",
+      timeoutMilliseconds: 10_000,
+    });
     const isThere = what !== "CreateAccessKey" && exists.includes(/<Code>([^<]+)</.exec(answer)?.[1] ?? "");
     if (status >= 300 && !isThere) {
       const why = /<Message>([^<]+)</.exec(answer)?.[1] ?? `HTTP ${status}`;

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { AwsV4Signer } from "aws4fetch";
+import { signed } from "../aws.ts";
 import { httpClient } from "../http.ts";
 import type { Objects } from "../ports.ts";
 
@@ -18,24 +17,14 @@ const timeoutMilliseconds = 10_000;
 
 /** Writes to a bucket, without retries of its own. */
 export function connect({ endpoint, bucket, ca, ...access }: ObjectsSettings): Objects {
-  const { exchange } = httpClient(ca);
-  const cache = new Map<string, ArrayBuffer>();
-  const base = `${endpoint.replace(/\/$/, "")}/${encodeURIComponent(bucket)}`;
+  const ask = signed(httpClient(ca), "s3", access);
+  const base = new URL(`${endpoint.replace(/\/$/, "")}/${encodeURIComponent(bucket)}`);
   return {
     put: async (key, body, contentType) => {
-      const signer = new AwsV4Signer({
-        ...access,
-        service: "s3",
-        method: "PUT",
-        url: `${base}/${key.split("/").map(encodeURIComponent).join("/")}`,
-        headers: {
-          "content-type": contentType,
-          "x-amz-content-sha256": createHash("sha256").update(body).digest("hex"),
-        },
-        cache,
-      });
-      const { method, url, headers } = await signer.sign();
-      const answer = await exchange({ method, url, headers: Object.fromEntries(headers), body, timeoutMilliseconds });
+      const url = new URL(base);
+      url.pathname += `/${key.split("/").map(encodeURIComponent).join("/")}`;
+      const headers = { "content-type": contentType };
+      const answer = await ask({ method: "PUT", url, headers, body, timeoutMilliseconds });
       if (answer.status >= 300) {
         const code = /<Code>(\w+)<\/Code>/.exec(answer.body)?.[1];
         throw new Error(`the object store answered ${answer.status}${code ? ` ${code}` : ""}`);

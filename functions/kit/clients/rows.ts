@@ -27,7 +27,14 @@ const connections = 4;
 const refused = /^(22|23)/;
 
 /** Inserts into a table of PostgreSQL; the table must have a primary key. */
-export async function connect({ username, ca, tls = true, table, columns, ...server }: RowsSettings): Promise<Rows<Row>> {
+export async function connect({
+  username,
+  ca,
+  tls = true,
+  table,
+  columns,
+  ...server
+}: RowsSettings): Promise<Rows<Row>> {
   const pool = new pg.Pool({
     ...server,
     user: username,

@@ -35,7 +35,7 @@ it("puts an object under its key, signed together with its content", async () =>
     "content-type": "application/json",
     "x-amz-content-sha256": createHash("sha256").update(body).digest("hex"),
     authorization: expect.stringMatching(
-      /^AWS4-HMAC-SHA256 Credential=id\/\d{8}\/us-east-1\/s3\/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date/,
+      /^AWS4-HMAC-SHA256 Credential=id\/\d{8}\/us-east-1\/s3\/aws4_request, SignedHeaders=content-length;content-type;host;x-amz-content-sha256;x-amz-date/,
     ),
   });
 });
