@@ -34,7 +34,11 @@ const forbidden: [from: RegExp, to: RegExp, why: string][] = [
   ],
   [/^components\//, /^stacks\/|^policy\/|^local\//, "components do not know their users"],
   [/^stacks\/(?!platform)/, /^@pulumi\/kubernetes/, "a raw object in a stack means that a component is missing"],
-  [/^local\//, /^components\/(?!core\/versions\.ts$)|^stacks\/|^functions\//, "the embedded node knows nothing of the kit"],
+  [
+    /^local\//,
+    /^components\/(?!core\/versions\.ts$)|^stacks\/|^functions\//,
+    "the embedded node knows nothing of the kit",
+  ],
 ];
 
 describe("imports", () => {
