@@ -2,6 +2,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { KitError } from "../components/core/check.ts";
 
+// Pulumi takes a stack trace for each of its promises; with all ten frames that costs every preview a second.
+Error.stackTraceLimit = 4;
+
 const architectures: Readonly<Record<string, () => Promise<object>>> = {
   platform: () => import("./platform/index.ts"),
   iot: () => import("./iot/index.ts"),

@@ -1,49 +1,49 @@
 /** Programs of the kit on the official Node image: their code in a ConfigMap, packed, because plain it may not fit. */
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { gzipSync } from "fflate";
-import type { Bundle } from "../faas/bundle.ts";
+import { type Bundle, gzip } from "../faas/bundle.ts";
 import type { Consumer } from "./binding.ts";
 import { KitError } from "./check.ts";
+import { labels } from "./labels.ts";
+import type { Namespace } from "./namespace.ts";
 import { restrictedContainer } from "./pods.ts";
 import { images } from "./versions.ts";
 
 /** A ConfigMap holds 1 MiB, with its keys. */
 export const largestProgram = 1024 * 1024 - 1024;
 
-const packed = new WeakMap<Bundle, Uint8Array>();
-
-/** The same code gives the same bytes. */
-export function pack(bundle: Bundle): Uint8Array {
-  const known = packed.get(bundle) ?? gzipSync(Buffer.from(bundle.code), { level: 6, mtime: 0 });
-  packed.set(bundle, known);
-  return known;
-}
+const maps = new WeakMap<Namespace, Map<string, k8s.core.v1.ConfigMap>>();
 
 /**
- * A ConfigMap with the program; another program has another name, so that pods that mount it are replaced.
+ * The ConfigMap with the program, one for all its consumers in a namespace; another program has another name, so that
+ * pods that mount it are replaced.
  *
  * @throws KitError if it is too large
  */
-export function programMap(consumer: Consumer, bundle: Bundle, labels: Record<string, string>): k8s.core.v1.ConfigMap {
-  const bytes = pack(bundle);
+export function programMap({ name, namespace }: Consumer, bundle: Bundle): k8s.core.v1.ConfigMap {
+  const known = maps.get(namespace) ?? new Map<string, k8s.core.v1.ConfigMap>();
+  maps.set(namespace, known);
+  const map = known.get(bundle.hash) ?? newMap(name, namespace, bundle);
+  known.set(bundle.hash, map);
+  return map;
+}
+
+function newMap(consumer: string, namespace: Namespace, bundle: Bundle): k8s.core.v1.ConfigMap {
+  const bytes = gzip(bundle);
   if (bytes.length > largestProgram) {
-    throw new KitError(`Program of "${consumer.name}"`, [
+    throw new KitError(`Program of "${consumer}"`, [
       `code: has ${bytes.length} bytes packed, at most ${largestProgram} fit into a ConfigMap`,
     ]);
   }
+  const name = `program-${bundle.hash.slice(0, 8)}`;
   return new k8s.core.v1.ConfigMap(
-    `${consumer.name}-program`,
+    `${namespace.componentName}-${name}`,
     {
-      metadata: {
-        name: `${consumer.name}-program-${bundle.hash.slice(0, 8)}`,
-        namespace: consumer.namespace.metadataName,
-        labels,
-      },
+      metadata: { name, namespace: namespace.metadataName, labels: labels("program", name) },
       binaryData: { "program.cjs.gz": Buffer.from(bytes).toString("base64") },
       immutable: true,
     },
-    { parent: consumer.parent },
+    { parent: namespace },
   );
 }
 

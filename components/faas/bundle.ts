@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, buildSync, version } from "esbuild";
-import { strToU8, zipSync } from "fflate";
+import { gzipSync, strToU8, zipSync } from "fflate";
 import type { Contract, Ports } from "../../functions/kit/contract.ts";
 import { KitError } from "../core/check.ts";
 import { type Built, remembered } from "./bundle-cache.ts";
@@ -36,6 +36,8 @@ const alias = {
   socks: kit("nothing.ts"),
   avsc: kit("nothing.ts"),
 };
+
+const cacheFolder = `${root}node_modules/.cache/fivefold`;
 
 const bundles = new Map<string, Bundle>();
 
@@ -72,16 +74,26 @@ export function bundleFunction(contract: Contract, adapter: string): Bundle {
 /** Archives hold local time, without saying which. */
 const mtime = new Date(1980, 0, 1);
 
-/** A zip archive with the bundle as `index.js`. */
-export function zip({ code }: Bundle): Uint8Array {
-  return zipSync({ "index.js": [strToU8(code), { mtime, level: 6 }] });
+/** A zip archive with the bundle as `index.js`. The same code gives the same bytes. */
+export function zip(bundle: Bundle): Uint8Array {
+  return packed("zip", bundle, (code) => zipSync({ "index.js": [code, { mtime, level: 9 }] }));
+}
+
+/** The same code gives the same bytes. */
+export function gzip(bundle: Bundle): Uint8Array {
+  return packed("gzip", bundle, (code) => gzipSync(code, { mtime: 0, level: 9 }));
+}
+
+function packed(how: string, { code, hash }: Bundle, pack: (code: Uint8Array) => Uint8Array): Uint8Array {
+  const make = () => ({ code: Buffer.from(pack(strToU8(code))).toString("base64"), inputs: [] });
+  return Buffer.from(remembered(cacheFolder, `${how} ${hash}`, make), "base64");
 }
 
 function build(entry: string): Bundle {
   const known = bundles.get(entry);
   if (known) return known;
   const key = JSON.stringify([version, options, entry]);
-  const code = remembered(`${root}node_modules/.cache/fivefold`, key, () => tryBuild(entry));
+  const code = remembered(cacheFolder, key, () => tryBuild(entry));
   const built = { code, hash: createHash("sha256").update(code).digest("hex") };
   bundles.set(entry, built);
   return built;

@@ -76,11 +76,7 @@ export class Relay extends Component {
     }));
     const meta = { labels: labels("relay", name), namespace: namespace.metadataName };
     const settings = mountSettings(consumer, { relay }, meta.labels);
-    const program = programMap(
-      consumer,
-      bundle(new URL("../../functions/relay/main.ts", import.meta.url)),
-      meta.labels,
-    );
+    const program = programMap(consumer, bundle(new URL("../../functions/relay/main.ts", import.meta.url)));
     const deployment = this.child(
       k8s.apps.v1.Deployment,
       "",

@@ -45,7 +45,7 @@ export class Verifier extends Component {
       Object.fromEntries(bindings.map(([port, { settings }]) => [port, settings])),
       meta.labels,
     );
-    const program = programMap(consumer, bundle(args.program), meta.labels);
+    const program = programMap(consumer, bundle(args.program));
     const { volume, mount } = settingsVolume(consumer, settings);
     const container = programContainer("verify");
     const cronJob = this.child(

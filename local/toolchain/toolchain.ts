@@ -40,6 +40,8 @@ export async function toolchain(cluster: Cluster): Promise<Toolchain> {
       // Programs run with the Node that runs this, whatever is on the user's PATH.
       PATH: [cli, dirname(process.execPath), inherited.PATH].join(delimiter),
       NODE_OPTIONS: `${inherited.NODE_OPTIONS ?? ""} --disable-warning=ExperimentalWarning`.trim(),
+      // Node compiles Pulumi's libraries once and not for every preview.
+      NODE_COMPILE_CACHE: join(cacheFolder, "node"),
       FIVEFOLD_LANGUAGE_HOST: languageHost,
       PULUMI_HOME: pulumiHome,
       // Plugins of the versions that are asked for, and no others that may lie on the user's PATH.

@@ -7,8 +7,9 @@ import type { FunctionAddress } from "../../../functions/kit/batch.ts";
 import { KitError } from "../../core/check.ts";
 import type { Transform } from "../../core/component.ts";
 import { labels } from "../../core/labels.ts";
-import { largestProgram, pack, programMap } from "../../core/program.ts";
+import { largestProgram, programMap } from "../../core/program.ts";
 import { mountSettings } from "../../core/settings.ts";
+import { gzip } from "../bundle.ts";
 import type { FaasProvider, Trigger } from "../provider.ts";
 import { planDeployment, planDisruptionBudget, planService, port } from "./plan.ts";
 
@@ -27,7 +28,7 @@ export function deployments(args: DeploymentsArgs = {}): FaasProvider {
     name,
     adapter: "server",
     limits: { inlineBytes: largestProgram },
-    pack,
+    pack: gzip,
     install: () => [],
 
     deploy({ namespace }, plan) {
@@ -42,7 +43,7 @@ export function deployments(args: DeploymentsArgs = {}): FaasProvider {
       const token = new random.RandomPassword(`${plan.name}-token`, { length: 32, special: false }, opts).result;
       const serve = token.apply((it): ServeSettings => ({ token: it }));
       const mounted = mountSettings(consumer, { ...plan.settings, serve }, meta.labels);
-      const program = programMap(consumer, plan.bundle, meta.labels);
+      const program = programMap(consumer, plan.bundle);
       const metadata = { ...meta, name: plan.name };
 
       const service: k8s.core.v1.ServiceArgs = { metadata, spec: planService(consumer) };

@@ -49,7 +49,7 @@ describe("Deployments", () => {
     const all = await deploy(() => void faas().fn(echo));
     const [map] = all.of("kubernetes:core/v1:ConfigMap");
     const { name } = (map?.inputs.metadata ?? {}) as { name?: string };
-    expect(name).toMatch(/^echo-program-[0-9a-f]{8}$/);
+    expect(name).toMatch(/^program-[0-9a-f]{8}$/);
     expect(specOf(all, "echo").template.spec.volumes).toContainEqual({ name: "program", configMap: { name } });
   });
 
