@@ -47,6 +47,16 @@ describe("what goes well", () => {
     expect(w.requests).toEqual([["0/0", "0/1", "0/4"], ["0/2"], ["0/3"]]);
   });
 
+  it("gives every key its share of a batch, so that one with many events does not crowd out the others", async () => {
+    const topic = new Topic(1);
+    for (const key of ["a", "b", "c", "a", "a", "a", "a", "b", "c"]) topic.add(0, key);
+    const w = world(topic, { limits: { batch: { events: 6, bytes: 10_000 } } });
+    await start(w);
+    await w.clock.pass(100);
+    expect(w.requests[0]).toEqual(["0/0", "0/3", "0/1", "0/2"]);
+    expect(w.done).toHaveLength(9);
+  });
+
   it("gives each event a trace, and keeps the one it has", async () => {
     const topic = new Topic(1);
     topic.add(0, "a");
