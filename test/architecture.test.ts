@@ -32,6 +32,7 @@ const forbidden: [from: RegExp, to: RegExp, why: string][] = [
     /^(?!zod$|\.\/events|functions\/kit\/(contract|schema|ports)\.ts$|functions\/[^/]+\/events\.ts$)/,
     "a contract must not load handlers or clients",
   ],
+  [/^components\/core\//, /^components\/(?!core\/)/, "what all components share knows none of them"],
   [/^components\//, /^stacks\/|^policy\/|^local\//, "components do not know their users"],
   [/^stacks\/(?!platform)/, /^@pulumi\/kubernetes/, "a raw object in a stack means that a component is missing"],
   [

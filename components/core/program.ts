@@ -1,8 +1,8 @@
 /** Programs of the kit on the official Node image: their code in a ConfigMap, packed, because plain it may not fit. */
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { type Bundle, gzip } from "../faas/bundle.ts";
 import type { Consumer } from "./binding.ts";
+import { type Bundle, gzip } from "./bundle.ts";
 import { KitError } from "./check.ts";
 import { labels } from "./labels.ts";
 import type { Namespace } from "./namespace.ts";

@@ -1,8 +1,8 @@
 /** Jobs that bring a server to what the stack says: its replica set, users, buckets, tables. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { bundle } from "../faas/bundle.ts";
 import type { Consumer } from "./binding.ts";
+import { bundle } from "./bundle.ts";
 import { Component } from "./component.ts";
 import { labels, selector } from "./labels.ts";
 import type { Namespace } from "./namespace.ts";

@@ -1,8 +1,8 @@
 import type { Contract } from "../../functions/kit/contract.ts";
+import { type Bundle, bundleFunction } from "../core/bundle.ts";
 import { Check, defined } from "../core/check.ts";
 import { isName, writeName } from "../core/names.ts";
 import { type Duration, isDuration, toMilliseconds } from "../core/units.ts";
-import { type Bundle, bundleFunction } from "./bundle.ts";
 import { defaults } from "./defaults.ts";
 import type { FaasProvider, Method, Scale, Trigger } from "./provider.ts";
 

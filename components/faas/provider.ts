@@ -2,9 +2,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { FunctionAddress } from "../../functions/kit/batch.ts";
 import type { Consumer } from "../core/binding.ts";
+import type { Bundle } from "../core/bundle.ts";
 import type { Namespace } from "../core/namespace.ts";
 import type { Server } from "../core/network.ts";
-import type { Bundle } from "./bundle.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 

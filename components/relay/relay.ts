@@ -5,12 +5,12 @@ import type { Records } from "../../functions/kit/ports.ts";
 import { encodingOf, type Schema } from "../../functions/kit/schema.ts";
 import type { RelaySettings } from "../../functions/relay/settings.ts";
 import type { Bindable, Binding, Consumer } from "../core/binding.ts";
+import { bundle } from "../core/bundle.ts";
 import { Component, type Transform } from "../core/component.ts";
 import { labels, selector } from "../core/labels.ts";
 import type { Namespace } from "../core/namespace.ts";
 import { programMap } from "../core/program.ts";
 import { mountSettings } from "../core/settings.ts";
-import { bundle } from "../faas/bundle.ts";
 import type { EventFunction } from "../faas/function.ts";
 import { planDeployment, planRelay, type RelayOptions, type SourceKind } from "./plan.ts";
 

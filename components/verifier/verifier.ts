@@ -1,13 +1,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Binding, Consumer, PortUse } from "../core/binding.ts";
+import { bundle } from "../core/bundle.ts";
 import { Component, type Transform } from "../core/component.ts";
 import { labels, selector } from "../core/labels.ts";
 import type { Namespace } from "../core/namespace.ts";
 import { restrictedPod } from "../core/pods.ts";
 import { programContainer, programMap, programVolume } from "../core/program.ts";
 import { mountSettings, settingsVolume } from "../core/settings.ts";
-import { bundle } from "../faas/bundle.ts";
 
 export interface VerifierArgs {
   readonly namespace: Namespace;

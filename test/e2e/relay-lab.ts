@@ -17,8 +17,8 @@ import {
   stringSerializers,
 } from "@platformatic/kafka";
 import { MongoClient } from "mongodb";
+import { bundle } from "../../components/core/bundle.ts";
 import { images } from "../../components/core/versions.ts";
-import { bundle } from "../../components/faas/bundle.ts";
 import type { BatchRequest, FunctionAddress, Outcome, WireEvent } from "../../functions/kit/batch.ts";
 import { kafkaOptions } from "../../functions/kit/kafka.ts";
 import { standInCommand } from "../../local/images/mongo/environment.ts";

@@ -4,12 +4,12 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { ServeSettings } from "../../../functions/kit/adapters/server.ts";
 import type { FunctionAddress } from "../../../functions/kit/batch.ts";
+import { gzip } from "../../core/bundle.ts";
 import { KitError } from "../../core/check.ts";
 import type { Transform } from "../../core/component.ts";
 import { labels } from "../../core/labels.ts";
 import { largestProgram, programMap } from "../../core/program.ts";
 import { mountSettings } from "../../core/settings.ts";
-import { gzip } from "../bundle.ts";
 import type { FaasProvider, Trigger } from "../provider.ts";
 import { planDeployment, planDisruptionBudget, planService, port } from "./plan.ts";
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { remembered } from "../../../components/faas/bundle-cache.ts";
+import { remembered } from "../../../components/core/bundle-cache.ts";
 
 let folder = "";
 let source = "";

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { type BuildOptions, buildSync, version } from "esbuild";
 import { gzipSync, strToU8, zipSync } from "fflate";
 import type { Contract, Ports } from "../../functions/kit/contract.ts";
-import { KitError } from "../core/check.ts";
 import { type Built, remembered } from "./bundle-cache.ts";
+import { KitError } from "./check.ts";
 
 export interface Bundle {
   readonly code: string;

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { unzipSync } from "fflate";
 import { expect, test } from "vitest";
+import { bundle, bundleFunction, zip } from "../../../components/core/bundle.ts";
 import { KitError } from "../../../components/core/check.ts";
-import { bundle, bundleFunction, zip } from "../../../components/faas/bundle.ts";
-import { broken, echo, store } from "./fixtures/contracts.ts";
+import { broken, echo, store } from "../faas/fixtures/contracts.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "bundle-"));
 const load = (code: string) => {
@@ -52,8 +52,8 @@ test("the same sources give the same bytes, in another process and time zone too
   const { hash, code } = bundleFunction(echo, "fission");
   const program = `
     import { createHash } from "node:crypto";
-    import { bundleFunction, zip } from ${JSON.stringify(new URL("../../../components/faas/bundle.ts", import.meta.url).href)};
-    import { echo } from ${JSON.stringify(new URL("./fixtures/contracts.ts", import.meta.url).href)};
+    import { bundleFunction, zip } from ${JSON.stringify(new URL("../../../components/core/bundle.ts", import.meta.url).href)};
+    import { echo } from ${JSON.stringify(new URL("../faas/fixtures/contracts.ts", import.meta.url).href)};
     const made = bundleFunction(echo, "fission");
     console.log(made.hash, createHash("sha256").update(zip(made)).digest("hex"));
   `;
