@@ -14,6 +14,8 @@ let output: string;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fission-node-environment-"));
+  // As in the pod, no package around the function says of which type its files are.
+  await writeFile(join(folder, "package.json"), "{}");
   await start();
 });
 
