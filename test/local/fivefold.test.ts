@@ -20,7 +20,7 @@ beforeEach(async () => {
   await writeFile(
     join(folder, "local/cli.ts"),
     `const args: string[] = process.argv.slice(2);
-     if (args[0] === "wait") { console.log("waiting"); process.on("SIGTERM", () => process.exit(9)); setInterval(() => {}, 1000); }
+     if (args[0] === "wait") { process.on("SIGTERM", () => process.exit(9)); setInterval(() => {}, 1000); console.log("waiting"); }
      else { console.log(JSON.stringify(args)); process.exitCode = Number(args[0] ?? 0); }`,
   );
   await mkdir(join(folder, "bin"));
