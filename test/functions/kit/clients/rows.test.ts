@@ -21,6 +21,8 @@ it("fails to connect where nobody listens", async () => {
 
 const url = process.env.FIVEFOLD_TEST_POSTGRES;
 
+if (!url) console.log("The tests on PostgreSQL are skipped: FIVEFOLD_TEST_POSTGRES names none.");
+
 describe.skipIf(!url)("on PostgreSQL", () => {
   const admin = new pg.Client({ connectionString: url });
   const { hostname, port, username, password, pathname } = new URL(url ?? "postgres://u:p@h/d");
@@ -30,6 +32,8 @@ describe.skipIf(!url)("on PostgreSQL", () => {
     database: pathname.slice(1),
     username,
     password,
+    // A server on this machine, for which TLS is not set up.
+    tls: false,
     table: "public.rows_test",
     columns: ["id", "device", "at", "celsius"],
   };
