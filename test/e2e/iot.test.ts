@@ -1,5 +1,5 @@
 /** The commands of the README, on a node of the tests' own: start, verify, pulumi by hand, stop, and what is left. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,14 +10,21 @@ const root = resolve(import.meta.dirname, "../..");
 /** Beside a node of the user's own, never on it. */
 const instance = "fivefold-test";
 
-function fivefold(...args: string[]): { code: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync("node", ["fivefold.mjs", ...args], {
+/** As a user runs it, with the Node of the machine; what it says is shown as well, because a start takes minutes. */
+async function fivefold(...args: string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawn("node", ["fivefold.mjs", ...args], {
     cwd: root,
-    encoding: "utf8",
     env: { ...process.env, FIVEFOLD_INSTANCE: instance, NO_COLOR: "1" },
-    maxBuffer: 2 ** 26,
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  return { code: status, output: `${stdout}\n${stderr}` };
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      if (args[0] === "start") process.stderr.write(text.replaceAll(/^(?:@| [ +~-]).*\n/gm, ""));
+    });
+  const code = await new Promise<number | null>((done) => child.on("close", done));
+  return { code, output };
 }
 
 const minutes = 60_000;
@@ -27,22 +34,22 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "fivefold-e2e-"));
 });
 afterAll(async () => {
-  fivefold("stop");
+  await fivefold("stop");
   await rm(folder, { recursive: true });
 }, 10 * minutes);
 
 describe("npm start", () => {
-  it("ends with an exact ledger", { timeout: 50 * minutes }, () => {
-    const { code, output } = fivefold("start");
+  it("ends with an exact ledger", { timeout: 50 * minutes }, async () => {
+    const { code, output } = await fivefold("start");
     expect(output).toContain("Every event is accounted for.");
     expect(code).toBe(0);
   });
 });
 
 describe("npm run verify -- iot", () => {
-  it("accounts for every event of another seed, and writes the figures", { timeout: 5 * minutes }, () => {
+  it("accounts for every event of another seed, and writes the figures", { timeout: 5 * minutes }, async () => {
     const file = join(folder, "figures.json");
-    const { code, output } = fivefold(
+    const { code, output } = await fivefold(
       "verify",
       "iot",
       "--rate",
@@ -64,35 +71,52 @@ describe("npm run verify -- iot", () => {
     expect(code).toBe(0);
   });
 
-  it("says so where nothing is deployed", () => {
-    const { code, output } = fivefold("verify", "iot-absent");
+  it("says so where nothing is deployed", async () => {
+    const { code, output } = await fivefold("verify", "iot-absent");
     expect(output).toContain('Stack "iot-absent" is not deployed');
     expect(code).toBe(1);
   });
 });
 
 describe("npm run pulumi", () => {
-  it("finds nothing to change after the start", { timeout: 5 * minutes }, () => {
-    const { code, output } = fivefold("pulumi", "preview", "-s", "iot", "--expect-no-changes", "--non-interactive");
+  it("finds nothing to change after the start", { timeout: 5 * minutes }, async () => {
+    const { code, output } = await fivefold(
+      "pulumi",
+      "preview",
+      "-s",
+      "iot",
+      "--expect-no-changes",
+      "--non-interactive",
+    );
     expect(code, output).toBe(0);
   });
 
-  it("refuses a wrong setting before anything is created", { timeout: 5 * minutes }, () => {
-    fivefold("pulumi", "stack", "init", "iot-wrong");
-    const { code, output } = fivefold(
+  it("refuses a wrong setting before anything is created", { timeout: 5 * minutes }, async () => {
+    await fivefold("pulumi", "stack", "init", "iot-wrong");
+    const { code, output } = await fivefold(
       ...["pulumi", "up", "-s", "iot-wrong", "--yes", "--skip-preview", "--non-interactive", "-c", "brokers=0"],
     );
     expect(output).toContain("brokers: must be 1 or more, got 0");
     expect(code).not.toBe(0);
-    const { output: namespaces } = fivefold("kubectl", "get", "namespaces", "-o", "name");
+    const { output: namespaces } = await fivefold("kubectl", "get", "namespaces", "-o", "name");
     expect(namespaces).not.toContain("iot-wrong");
-    fivefold("pulumi", "stack", "rm", "iot-wrong", "--yes", "--force", "--non-interactive");
+    await fivefold("pulumi", "stack", "rm", "iot-wrong", "--yes", "--force", "--non-interactive");
+  });
+});
+
+describe("npm run pulumi -- destroy", () => {
+  it("leaves no namespace and no volume of the architecture", { timeout: 10 * minutes }, async () => {
+    const { code, output } = await fivefold("pulumi", "destroy", "-s", "iot", "--yes", "--skip-preview");
+    expect(code, output).toBe(0);
+    const left = await fivefold("kubectl", "get", "namespaces,pv,pvc", "-A", "-o", "name");
+    const own = ["default", "fission", "kube-node-lease", "kube-public", "kube-system"];
+    expect(left.output.trim().split("\n")).toEqual(own.map((name) => `namespace/${name}`));
   });
 });
 
 describe("npm stop", () => {
-  it("leaves nothing behind", { timeout: 10 * minutes }, () => {
-    const { code, output } = fivefold("stop");
+  it("leaves nothing behind", { timeout: 10 * minutes }, async () => {
+    const { code, output } = await fivefold("stop");
     expect(code, output).toBe(0);
     expect(existsSync(`/run/netns/${instance}`)).toBe(false);
     expect(
