@@ -1,3 +1,4 @@
 import type { RelayOptions } from "./plan.ts";
 
-export const defaults = { retries: 5 } as const satisfies RelayOptions;
+/** Ten tries take about a minute, in which a database that was killed is back. */
+export const defaults = { retries: 10 } as const satisfies RelayOptions;

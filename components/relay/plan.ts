@@ -11,7 +11,7 @@ import { defaults } from "./defaults.ts";
 
 export interface RelayOptions {
   /** Further tries of an event that failed, before it becomes a dead letter. Bad input is never tried again.
-   *  @default 5 */
+   *  @default 10 */
   readonly retries?: number;
 }
 

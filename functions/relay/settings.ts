@@ -75,7 +75,7 @@ export const RelaySettings = z
     into: z.strictObject({ ...Topic.shape, encoding: z.enum(["json", "text"]).default("json") }).optional(),
     /** Left out: an event that fails is tried for ever, and holds up its key. */
     deadLetters: Topic.optional(),
-    retries: z.int().min(0).default(5),
+    retries: z.int().min(0).default(10),
     backoff: z
       .strictObject({ firstMilliseconds: positive.default(200), longestMilliseconds: positive.default(30_000) })
       .prefault({}),

@@ -93,7 +93,7 @@ describe("a relay", () => {
   });
 
   test("tries an event that fails five more times if nothing else is said", async () => {
-    expect(settingsOf(await relayOf(() => ({})), "edge").retries).toBe(5);
+    expect(settingsOf(await relayOf(() => ({})), "edge").retries).toBe(10);
   });
 
   test("may go out to the function, and the function lets it in", async () => {
