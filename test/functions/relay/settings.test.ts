@@ -11,7 +11,7 @@ describe("the relay's settings", () => {
     expect(parseSettings({ source, target })).toEqual({
       source: { ...source, kafka: { ...kafka, tls: true } },
       target: { ...target, bodyBytes: 1_000_000 },
-      retries: 5,
+      retries: 10,
       backoff: { firstMilliseconds: 200, longestMilliseconds: 30_000 },
       batch: { events: 200, bytes: 512 * 1024 },
       inFlight: { events: 5000, bytes: 16 * 1024 * 1024, requests: 4 },
