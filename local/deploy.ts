@@ -1,9 +1,11 @@
+import { glob, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Cluster } from "./cluster.ts";
-import { locked } from "./lock.ts";
+import { alive, locked } from "./lock.ts";
 import { step } from "./log.ts";
 import { Problem } from "./problem.ts";
-import { attempt, inherit, run } from "./run.ts";
+import { inherit, run } from "./run.ts";
 import { goProgram } from "./toolchain/go.ts";
 import { kubectlProgram } from "./toolchain/kubectl.ts";
 import { type Toolchain, toolchain } from "./toolchain/toolchain.ts";
@@ -47,12 +49,21 @@ export async function settings(cluster: Cluster): Promise<Record<string, string>
 }
 
 async function pulumi(tools: Toolchain, action: "up" | "destroy", stack: string, ...flags: string[]): Promise<void> {
-  // An update that was killed leaves its lock on the stack.
-  await attempt(tools.pulumi, ["cancel", stack, "--yes"], { cwd: tools.project, env: tools.env });
+  await releaseDeadLocks(tools, stack);
   await recover(tools, stack);
   const args = [action, `--stack=${stack}`, "--yes", "--skip-preview", ...flags];
   const code = await inherit(tools.pulumi, args, tools.env, tools.project);
   if (code !== 0) throw new Problem(`pulumi ${action} of the stack "${stack}" failed; it says above why.`);
+}
+
+/** An update that was killed leaves its lock on the stack; one that still runs keeps it. */
+async function releaseDeadLocks(tools: Toolchain, stack: string): Promise<void> {
+  const state = fileURLToPath(tools.env.PULUMI_BACKEND_URL ?? "");
+  const files = glob(`.pulumi/locks/organization/*/${stack}/*.json`, { cwd: state });
+  for await (const file of files) {
+    const { pid } = JSON.parse(await readFile(join(state, file), "utf8"));
+    if (!alive(pid)) await rm(join(state, file));
+  }
 }
 
 interface State {
