@@ -19,6 +19,7 @@ export async function deploy(cluster: Cluster, architecture: string): Promise<vo
   await alone(cluster, async () => {
     for (const stack of [platform, architecture]) {
       await run(tools.pulumi, ["stack", "select", "--create", stack], { cwd: tools.project, env });
+      // Its preview finds wrong settings before anything is created.
       await pulumi({ ...tools, env }, "up", stack);
     }
   });
@@ -32,7 +33,7 @@ export async function destroyAll(cluster: Cluster): Promise<void> {
     const names = (JSON.parse(list) as { name: string }[]).map((stack) => stack.name);
     const isPlatform = (name: string) => name.split("-")[0] === platform;
     for (const stack of [...names.filter((n) => !isPlatform(n)), ...names.filter(isPlatform)])
-      await pulumi(tools, "destroy", stack, "--remove");
+      await pulumi(tools, "destroy", stack, "--skip-preview", "--remove");
   });
 }
 
@@ -51,7 +52,7 @@ export async function settings(cluster: Cluster): Promise<Record<string, string>
 async function pulumi(tools: Toolchain, action: "up" | "destroy", stack: string, ...flags: string[]): Promise<void> {
   await releaseDeadLocks(tools, stack);
   await recover(tools, stack);
-  const args = [action, `--stack=${stack}`, "--yes", "--skip-preview", ...flags];
+  const args = [action, `--stack=${stack}`, "--yes", ...flags];
   const code = await inherit(tools.pulumi, args, tools.env, tools.project);
   if (code !== 0) throw new Problem(`pulumi ${action} of the stack "${stack}" failed; it says above why.`);
 }
