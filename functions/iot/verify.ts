@@ -102,8 +102,16 @@ async function main(): Promise<void> {
 
   // What is where
   const byPayload = new Map(sends.map((send) => [send.payload, idOf(send)]));
-  const letters = (await Promise.all(deadLetters.map((topic) => topic.read()))).flat();
   const readings = new Map(sends.flatMap(({ reading }) => (reading ? [[reading.id, measure(reading)] as const] : [])));
+  // The last events may still be on their way to the dead letters.
+  const bad = sends.filter(({ fate }) => fate === "dead-lettered").map(idOf);
+  const buried = new Map<string, string>();
+  for (const latest = now() + patienceMilliseconds; ; await sleep(1_000)) {
+    const letters = (await Promise.all(deadLetters.map((topic) => topic.read()))).flat();
+    for (const letter of letters)
+      for (const [id, reason] of identify(letter, byPayload, readings)) buried.set(id, reason);
+    if (bad.every((id) => buried.has(id)) || now() > latest) break;
+  }
   const rows = await allRows(mart, martSettings.table, isOfThisRun);
   await mart.end();
   const observation: Observation = {
@@ -111,7 +119,7 @@ async function main(): Promise<void> {
       ["mart", new Map(rows.map((row) => [row.id, { times: 1, right: sameRow(row, readings.get(row.id)) }]))],
       ["lake", await lakeObjects(readings, isOfThisRun)],
     ]),
-    deadLetters: new Map(letters.flatMap((letter) => identify(letter, byPayload, readings))),
+    deadLetters: buried,
     refused,
     effects: new Map(
       [...Map.groupBy(rows, ({ device }) => device)].map(([device, own]) => [device, own.map(({ id }) => id)]),
