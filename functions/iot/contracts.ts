@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { contract, endpoint } from "../kit/contract.ts";
 import { credentials, documents, objects, records, rows, service } from "../kit/ports.ts";
-import { Measurement, RawReading, Reading, StoredReading } from "./events.ts";
+import { Measurement, RawReading, ReadingChange, StoredReading } from "./events.ts";
 
 /** `POST /readings`: takes a reading from a device that speaks HTTP instead of MQTT. */
 export const ingest = endpoint({
@@ -17,15 +17,15 @@ export const normalize = contract({
   name: "normalize",
   entry: new URL("./normalize.ts", import.meta.url),
   in: RawReading,
-  needs: { readings: documents(Reading, "read-write") },
+  needs: { readings: documents(StoredReading, "read-write") },
 });
 
-/** Writes measurements to the lake, one object for each, under the hour they belong to. */
+/** Writes measurements to the lake, one line for each, in the object of the second in which they were received. */
 export const lakeWriter = contract({
   name: "lake-writer",
   entry: new URL("./lake-writer.ts", import.meta.url),
   in: Measurement,
-  needs: { lake: objects() },
+  needs: { lake: objects("read-write") },
 });
 
 /** Writes measurements to the mart, one row for each. */
@@ -40,6 +40,6 @@ export const martWriter = contract({
 export const compute = contract({
   name: "compute",
   entry: new URL("./compute.ts", import.meta.url),
-  in: StoredReading,
-  needs: { readings: documents(Reading, "read"), lake: service(lakeWriter), mart: service(martWriter) },
+  in: ReadingChange,
+  needs: { readings: documents(StoredReading, "read"), lake: service(lakeWriter), mart: service(martWriter) },
 });

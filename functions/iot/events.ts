@@ -21,12 +21,20 @@ export const Reading = z.object({
 });
 export type Reading = z.infer<typeof Reading>;
 
+/** A reading as the kit keeps it. */
+export const StoredReading = z.object({
+  ...Reading.shape,
+  /** When it came for the first time. */
+  received: z.iso.datetime(),
+});
+export type StoredReading = z.infer<typeof StoredReading>;
+
 /** What the change of a stored reading tells: which one. */
-export const StoredReading = z.object({ id: z.string(), device: z.string() });
+export const ReadingChange = StoredReading.pick({ id: true, device: true });
 
 /** A reading with what was computed from it, as the lake and the mart hold it. */
 export const Measurement = z.object({
-  ...Reading.shape,
+  ...StoredReading.shape,
   fahrenheit: z.number(),
   /** The full hour it belongs to. */
   hour: z.iso.datetime(),

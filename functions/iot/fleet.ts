@@ -1,5 +1,6 @@
 /** The simulated devices' connections to the gateway. */
 import mqtt, { type MqttClient } from "mqtt";
+import { type Http, httpClient } from "../kit/http.ts";
 import type { Send } from "./simulation.ts";
 
 export interface GatewaySettings {
@@ -9,12 +10,15 @@ export interface GatewaySettings {
   readonly passwords: Readonly<Record<string, string>>;
 }
 
+const timeoutMilliseconds = 30_000;
+
 /** `accepted`, or how the gateway refused. */
 type Answer = string;
 
 export class Fleet {
   readonly #passwords: GatewaySettings["passwords"];
-  readonly #httpUrl: string;
+  readonly #httpUrl: URL;
+  readonly #http: Http = httpClient();
   readonly #clients: ReadonlyMap<string, MqttClient>;
   /** HTTP devices send one reading after another, so that their order is theirs. */
   readonly #last = new Map<string, Promise<unknown>>();
@@ -25,7 +29,7 @@ export class Fleet {
     clients: ReadonlyMap<string, MqttClient>,
   ) {
     this.#passwords = passwords;
-    this.#httpUrl = httpUrl;
+    this.#httpUrl = new URL(httpUrl);
     this.#clients = clients;
   }
 
@@ -51,6 +55,7 @@ export class Fleet {
 
   async close(): Promise<void> {
     await Promise.all([...this.#clients.values()].map((client) => client.endAsync()));
+    this.#http.close();
   }
 
   async #publish({ device, payload, kind }: Send): Promise<Answer> {
@@ -71,15 +76,12 @@ export class Fleet {
       authorization: `Basic ${Buffer.from(`${device}:${password}`).toString("base64")}`,
     };
     for (;;) {
-      const answer = await fetch(this.#httpUrl, { method: "POST", headers, body: payload }).then(
-        async (response) => {
-          await response.arrayBuffer();
-          return response.status;
-        },
-        () => 503,
-      );
-      if (answer < 300) return "accepted";
-      if (answer < 500 && answer !== 429) return `HTTP ${answer}`;
+      const status = await this.#http
+        .exchange({ method: "POST", url: this.#httpUrl, headers, body: payload, timeoutMilliseconds })
+        .then((answer) => answer.status)
+        .catch(() => 503);
+      if (status < 300) return "accepted";
+      if (status < 500 && status !== 429) return `HTTP ${status}`;
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }

@@ -1,13 +1,13 @@
 import type { In, Needs } from "../kit/contract.ts";
 import { handle } from "../kit/handle.ts";
 import { lakeWriter } from "./contracts.ts";
-import { objectKey, writeObject } from "./measurement.ts";
+import { objectKey } from "./measurement.ts";
 
-export function writeToLake(
+export async function writeToLake(
   measurement: In<typeof lakeWriter>,
-  { lake }: Pick<Needs<typeof lakeWriter>, "lake">,
+  { lake }: Needs<typeof lakeWriter>,
 ): Promise<void> {
-  return lake.put(objectKey(measurement), writeObject(measurement), "application/json");
+  await lake.addLine(objectKey(measurement), measurement);
 }
 
 export default handle(lakeWriter, writeToLake);

@@ -12,7 +12,7 @@ export async function storeReading(
 ): Promise<void> {
   if (!key) throw new BadInput("The record has no key, so it is not known which device sent it");
   const reading = parseReading(key, payload);
-  await readings.insertOnce(reading.id, reading);
+  await readings.insertOnce(reading.id, { ...reading, received: new Date().toISOString() });
 }
 
 export default handle(normalize, storeReading);

@@ -4,19 +4,16 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client as Postgres } from "pg";
 // The package exports its program only, not its data.
 import seattle from "../../node_modules/vega-datasets/data/seattle-weather-hourly-normals.csv";
-import { signed } from "../kit/aws.ts";
-import type { ObjectsSettings } from "../kit/clients/objects.ts";
-import type { RowsSettings } from "../kit/clients/rows.ts";
-import { httpClient } from "../kit/http.ts";
 import { readSettings } from "../kit/settings.ts";
 import { type DeadLetter, markDeadLetters } from "../verify/dead-letters.ts";
+import { linesAfter } from "../verify/lake.ts";
 import { account, type Entry, type Observation, speed } from "../verify/ledger.ts";
+import { connectMart } from "../verify/mart.ts";
 import type { Measurement } from "./events.ts";
 import { Fleet, type GatewaySettings } from "./fleet.ts";
-import { measure, objectKey, writeObject } from "./measurement.ts";
+import { measure, objectKey } from "./measurement.ts";
 import { type Hour, type Send, simulate } from "./simulation.ts";
 
 interface Arguments {
@@ -28,13 +25,15 @@ interface Arguments {
 const pollMilliseconds = 100;
 /** Without any progress for this long, what is missing counts as lost. */
 const patienceMilliseconds = 60_000;
+const clockDifferenceMilliseconds = 60_000;
+
+/** All of a measurement that follows from what was sent. */
+type Expected = Omit<Measurement, "received">;
 
 const args = JSON.parse(process.env.VERIFY_ARGUMENTS ?? "{}") as Arguments;
 const ports = "verify";
 const gateway = readSettings<GatewaySettings>(ports, "gateway");
 const { url: httpUrl } = readSettings<{ url: string }>(ports, "http");
-const martSettings = readSettings<RowsSettings>(ports, "mart");
-const lakeSettings = readSettings<ObjectsSettings>(ports, "lake");
 
 async function main(): Promise<void> {
   const names = Object.keys(gateway.passwords);
@@ -45,7 +44,7 @@ async function main(): Promise<void> {
     `${sends.length} events from ${names.length} devices, ${args.rate} readings/s for ${args.seconds} s, seed ${args.seed}`,
   );
 
-  const mart = await connectMart();
+  const mart = await connectMart<Measurement>(readSettings(ports, "mart"));
   const deadLetters = await Promise.all(
     ["raw-dead-letters", "readings-dead-letters"].map((port) => markDeadLetters(readSettings(ports, port))),
   );
@@ -56,12 +55,12 @@ async function main(): Promise<void> {
   const now = () => performance.now() - start;
   const sent = new Map<string, Entry>();
   const refused = new Map<string, string>();
-  const seen = new Map<string, { at: number; row: MartRow }>();
+  const seen = new Map<string, number>();
   const wanted = new Set(sends.filter(({ fate }) => fate === "stored").map(({ reading }) => reading?.id));
 
   const watching = new AbortController();
-  const watch = watchMart(mart, martSettings.table, isOfThisRun, watching.signal, (row) => {
-    if (!seen.has(row.id)) seen.set(row.id, { at: now(), row });
+  const watch = mart.watch(pollMilliseconds, watching.signal, (id) => {
+    if (isOfThisRun(id) && !seen.has(id)) seen.set(id, now());
   });
 
   // Devices
@@ -112,12 +111,12 @@ async function main(): Promise<void> {
       for (const [id, reason] of identify(letter, byPayload, readings)) buried.set(id, reason);
     if (bad.every((id) => buried.has(id)) || now() > latest) break;
   }
-  const rows = await allRows(mart, martSettings.table, isOfThisRun);
-  await mart.end();
+  const rows = (await mart.rows()).filter(({ id }) => isOfThisRun(id));
+  await mart.close();
   const observation: Observation = {
     stores: new Map([
-      ["mart", new Map(rows.map((row) => [row.id, { times: 1, right: sameRow(row, readings.get(row.id)) }]))],
-      ["lake", await lakeObjects(readings, isOfThisRun)],
+      ["mart", new Map(rows.map((row) => [row.id, { times: 1, right: isRight(row, readings.get(row.id)) }]))],
+      ["lake", await inLake(firstSequence, readings, isOfThisRun)],
     ]),
     deadLetters: buried,
     refused,
@@ -126,9 +125,9 @@ async function main(): Promise<void> {
     ),
   };
   const ledger = account([...sent.values()], observation, "bad-input");
-  const stored = [...seen].flatMap(([id, { at }]) => {
+  const stored = [...seen].flatMap(([id, seenAt]) => {
     const entry = sent.get(id);
-    return entry ? [{ sentAt: entry.sentAt, seenAt: at }] : [];
+    return entry ? [{ sentAt: entry.sentAt, seenAt }] : [];
   });
   console.log(`RESULT ${JSON.stringify({ ...args, ...ledger, ...speed(stored, args.seconds) })}`);
 }
@@ -143,7 +142,7 @@ function idOf(send: Send): string {
 function identify(
   letter: DeadLetter,
   byPayload: ReadonlyMap<string, string>,
-  readings: ReadonlyMap<string, Measurement>,
+  readings: ReadonlyMap<string, Expected>,
 ): [string, string][] {
   const id = byPayload.get(letter.value) ?? [...storedId(letter.value)].find((stored) => readings.has(stored));
   return id === undefined ? [] : [[id, letter.reason]];
@@ -159,91 +158,34 @@ function* storedId(value: string): Generator<string> {
   }
 }
 
-type MartRow = Measurement & { readonly stored: number };
-
-async function connectMart(): Promise<Postgres> {
-  const { host, port, database, username: user, password, ca } = martSettings;
-  const mart = new Postgres({ host, port, database, user, password, ssl: ca ? { ca } : true });
-  await mart.connect();
-  return mart;
-}
-
-async function watchMart(
-  mart: Postgres,
-  table: string,
+/** What the lake's objects hold of this run; clocks may differ a little. */
+async function inLake(
+  startedAt: number,
+  readings: ReadonlyMap<string, Expected>,
   isOfThisRun: (id: string) => boolean,
-  signal: AbortSignal,
-  found: (row: MartRow) => void,
-): Promise<void> {
-  // Rows become visible in the order of commits, not of their numbers: look back a little each time.
-  const lookBack = 1_000;
-  let last = await mart
-    .query(`select coalesce(max(stored), 0) as last from ${table}`)
-    .then(({ rows }) => Number(rows[0].last));
-  while (!signal.aborted) {
-    const { rows } = await mart.query<{ id: string; stored: string }>({
-      text: `select id, stored from ${table} where stored > $1 order by stored`,
-      values: [last - lookBack],
-    });
-    for (const row of rows) if (isOfThisRun(row.id)) found(row as never);
-    last = Math.max(last, Number(rows.at(-1)?.stored ?? last));
-    await sleep(pollMilliseconds);
+): Promise<Map<string, { times: number; right: boolean }>> {
+  const before = objectKey({ received: new Date(startedAt - clockDifferenceMilliseconds).toISOString() });
+  const found = new Map<string, { times: number; right: boolean }>();
+  for (const { key, line } of await linesAfter<Measurement>(readSettings(ports, "lake"), before)) {
+    if (!isOfThisRun(line.id)) continue;
+    const right = isRight(line, readings.get(line.id)) && key === objectKey(line);
+    found.set(line.id, { times: (found.get(line.id)?.times ?? 0) + 1, right });
   }
+  return found;
 }
 
-async function allRows(mart: Postgres, table: string, isOfThisRun: (id: string) => boolean): Promise<MartRow[]> {
-  const { rows } = await mart.query(`select * from ${table} order by stored`);
-  return rows.filter(({ id }) => isOfThisRun(id));
-}
-
-function sameRow(row: MartRow, expected: Measurement | undefined): boolean {
+/** The store's copy of a measurement is what was to be computed from what was sent. */
+function isRight(stored: Measurement, expected: Expected | undefined): boolean {
   if (!expected) return false;
   const time = (value: unknown) => new Date(value as string).getTime();
   return (
-    row.device === expected.device &&
-    Number(row.sequence) === expected.sequence &&
-    time(row.at) === time(expected.at) &&
-    time(row.hour) === time(expected.hour) &&
-    row.celsius === expected.celsius &&
-    row.fahrenheit === expected.fahrenheit
+    stored.device === expected.device &&
+    Number(stored.sequence) === expected.sequence &&
+    time(stored.at) === time(expected.at) &&
+    time(stored.hour) === time(expected.hour) &&
+    stored.celsius === expected.celsius &&
+    stored.fahrenheit === expected.fahrenheit
   );
-}
-
-/** The lake's list holds the MD5 of every object, so that each content is checked without being fetched. */
-async function lakeObjects(
-  readings: ReadonlyMap<string, Measurement>,
-  isOfThisRun: (id: string) => boolean,
-): Promise<Map<string, { times: number; right: boolean }>> {
-  const { endpoint, bucket, ca, ...access } = lakeSettings;
-  const http = httpClient(ca);
-  const ask = signed(http, "s3", access);
-  const found = new Map<string, { times: number; right: boolean }>();
-  let after = "";
-  for (;;) {
-    const query = new URLSearchParams({ "list-type": "2", "max-keys": "1000", "start-after": after });
-    const url = new URL(`${endpoint}/${bucket}?${query}`);
-    const { status, body } = await ask({ method: "GET", url, headers: {}, body: "", timeoutMilliseconds: 30_000 });
-    if (status !== 200) throw new Error(`the lake cannot be listed: ${status} ${body.slice(0, 200)}`);
-    const objects = [...body.matchAll(/<Contents>.*?<\/Contents>/gs)].map(([xml]) => ({
-      key: /<Key>(.*?)<\/Key>/.exec(xml)?.[1] ?? "",
-      etag: /<ETag>(?:&#34;|&quot;|")?([0-9a-f]{32})/.exec(xml)?.[1],
-    }));
-    for (const { key, etag } of objects) {
-      const id = key.slice(key.lastIndexOf("/") + 1).replace(/\.json$/, "");
-      if (!isOfThisRun(id)) continue;
-      const expected = readings.get(id);
-      const right =
-        expected !== undefined &&
-        key === objectKey(expected) &&
-        etag === createHash("md5").update(writeObject(expected)).digest("hex");
-      found.set(id, { times: (found.get(id)?.times ?? 0) + 1, right });
-    }
-    const last = objects.at(-1)?.key;
-    if (!/<IsTruncated>true/.test(body) || !last) break;
-    after = last;
-  }
-  http.close();
-  return found;
 }
 
 function hours(csv: string): Hour[] {

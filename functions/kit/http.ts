@@ -13,6 +13,8 @@ export interface Exchange {
 
 export interface Answer {
   readonly status: number;
+  /** Under lower-case names. */
+  readonly headers: http.IncomingHttpHeaders;
   readonly body: string;
 }
 
@@ -57,7 +59,8 @@ function send(exchange: Exchange, agent: http.Agent): Promise<Answer> {
     else reject(error);
   });
   request.on("response", (response) => {
-    read(response).then((text) => resolve({ status: response.statusCode ?? 0, body: text }), reject);
+    const { statusCode: status = 0, headers: answered } = response;
+    read(response).then((text) => resolve({ status, headers: answered, body: text }), reject);
   });
   request.end(body);
   return promise.finally(() => clearTimeout(timer));

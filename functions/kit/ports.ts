@@ -37,9 +37,22 @@ export interface Records<Value> {
   }) => Promise<void>;
 }
 
-/** A bucket of objects. The same key written twice holds the last body. */
+/** A bucket of objects. */
 export interface Objects {
+  /** The same key written twice holds the last body. */
   readonly put: (key: string, body: string, contentType: string) => Promise<void>;
+  /**
+   * Adds a line to an object of JSON lines (`application/x-ndjson`) unless one with this id is there already, whoever
+   * wrote it. Needs the access "read-write".
+   *
+   * Each call writes the object anew, together with the others of the same milliseconds: choose keys of which each holds
+   * the lines of a short time. The server must know conditional writes (`If-Match`, `If-None-Match`), as S3 does.
+   */
+  readonly addLine: (key: string, line: Line) => Promise<"added" | "exists">;
+}
+
+export interface Line {
+  readonly id: string;
 }
 
 /** A table. */
@@ -69,8 +82,8 @@ export function records<Value>(schema: Schema<Value>): Port<Records<Value>> {
   return { kind: "records", access: "write", encoding: encodingOf(schema) };
 }
 
-export function objects(): Port<Objects> {
-  return { kind: "objects", access: "write", encoding: "text" };
+export function objects(access: Access = "write"): Port<Objects> {
+  return { kind: "objects", access, encoding: "text" };
 }
 
 export function rows<Row>(schema: Schema<Row>): Port<Rows<Row>> {

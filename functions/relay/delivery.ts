@@ -17,6 +17,7 @@ import type { Clock, DeadLetters, Event, Log, Reason, Sink, Source, Target, Verd
 import { messageOf, TimedOut, Unavailable } from "./event.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Mark, Progress } from "./progress.ts";
+import { Rate } from "./rate.ts";
 
 export interface Limits {
   /** Tries after the first one. */
@@ -40,9 +41,11 @@ export interface DeliveryOptions<Position> {
 
 /**
  * Waiting this long for company makes batches of events that arrive together. While a request is under way there is
- * time: its end sends what has gathered.
+ * time: its end sends what has gathered. Where many come, a longer wait spares most of the requests.
  */
-const lingerMilliseconds = { idle: 2, busy: 15 };
+const lingerMilliseconds = { idle: 2, busy: 15, many: 100 };
+/** Events in a second, from which on the longer wait is worth it. */
+const manyEvents = 150;
 /** Done events behind an undone one of their stream are small but not nothing, and come again after a crash. */
 const trackedForEachUndone = 10;
 
@@ -73,6 +76,7 @@ export class Delivery<Position> implements Sink<Position> {
   readonly #options: DeliveryOptions<Position>;
   readonly #progress: Progress<Position>;
   readonly #availability: Availability;
+  readonly #arrivals: Rate;
   readonly #lanes = new Map<string, Lane<Position>>();
   /** Lanes with something to send, in turn. */
   readonly #ready = new Set<Lane<Position>>();
@@ -83,14 +87,18 @@ export class Delivery<Position> implements Sink<Position> {
   #stopped = false;
   #paused = false;
   #lingering = false;
+  /** What is ready has waited long enough. */
+  #due = false;
   #requests = 0;
+  /** Events of lanes that are ready. */
   #waiting = 0;
 
   constructor(options: DeliveryOptions<Position>) {
     this.#options = options;
     const backoff = (tries: number) => this.#backoff(tries);
     this.#progress = new Progress(options);
-    this.#availability = new Availability({ ...options, backoff, wake: () => this.#send() });
+    this.#availability = new Availability({ ...options, backoff, wake: () => this.#sendNow() });
+    this.#arrivals = new Rate(options.clock);
     options.metrics.gauges = () => ({
       events: this.#progress.undone,
       bytes: this.#progress.undoneBytes,
@@ -105,12 +113,14 @@ export class Delivery<Position> implements Sink<Position> {
     const mark = this.#progress.add(event);
     const lane = this.#lane(event.key?.toString("latin1"));
     lane.queue.push({ event, mark, attempts: 0, company: limits.batch.events, alone: 0 });
-    if (!lane.held) this.#ready.add(lane);
+    if (!lane.held) {
+      this.#ready.add(lane);
+      this.#waiting += 1;
+    }
     metrics.received += 1;
-    this.#waiting += 1;
+    this.#arrivals.count();
     this.#balance();
-    if (this.#waiting >= limits.batch.events) this.#send();
-    else this.#sendSoon();
+    this.#send();
   }
 
   async forget(): Promise<void> {
@@ -135,20 +145,37 @@ export class Delivery<Position> implements Sink<Position> {
     await this.#progress.commit();
   }
 
-  #sendSoon(): void {
+  /** Sends what has waited long enough or fills a batch; the rest waits for company. */
+  #send(): void {
+    const { batch, inFlight } = this.#options.limits;
+    while (!this.#stopped && this.#ready.size > 0 && this.#requests < this.#availability.allows(inFlight.requests)) {
+      if (!this.#due && this.#waiting < batch.events) {
+        this.#linger();
+        break;
+      }
+      this.#track(this.#request(this.#nextBatch()));
+    }
+    if (this.#ready.size === 0) this.#due = false;
+  }
+
+  #sendNow(): void {
+    this.#due = true;
+    this.#send();
+  }
+
+  #linger(): void {
     if (this.#lingering) return;
     this.#lingering = true;
-    this.#options.clock.after(this.#requests === 0 ? lingerMilliseconds.idle : lingerMilliseconds.busy, () => {
+    const { idle, busy, many } = lingerMilliseconds;
+    const short = this.#requests === 0 ? idle : busy;
+    this.#options.clock.after(this.#isBusy() ? many : short, () => {
       this.#lingering = false;
-      this.#send();
+      this.#sendNow();
     });
   }
 
-  #send(): void {
-    const { requests } = this.#options.limits.inFlight;
-    while (!this.#stopped && this.#ready.size > 0 && this.#requests < this.#availability.allows(requests)) {
-      this.#track(this.#request(this.#nextBatch()));
-    }
+  #isBusy(): boolean {
+    return this.#arrivals.perSecond() >= manyEvents;
   }
 
   #nextBatch(): Lane<Position>[] {
@@ -174,8 +201,8 @@ export class Delivery<Position> implements Sink<Position> {
     for (const lane of lanes) {
       lane.held = true;
       this.#ready.delete(lane);
+      this.#waiting -= lane.queue.length;
     }
-    this.#waiting -= count;
     return lanes;
   }
 
@@ -203,7 +230,8 @@ export class Delivery<Position> implements Sink<Position> {
     this.#requests -= 1;
     for (const lane of lanes) this.#settle(lane, fates.splice(0, lane.sent));
     this.#balance();
-    this.#send();
+    if (this.#isBusy()) this.#send();
+    else this.#sendNow();
   }
 
   #fateAfter(error: unknown, item: Item<Position>, company: number, blame: boolean): Fate {
@@ -239,7 +267,6 @@ export class Delivery<Position> implements Sink<Position> {
     }
     if (lane.epoch !== this.#epoch) return;
     lane.queue = [...again, ...lane.queue];
-    this.#waiting += again.length;
     const tries = (again[0]?.attempts ?? 0) + (again[0]?.alone ?? 0);
     const release = () => this.#release(lane);
     const releaseLater = () => (tries > 0 ? clock.after(this.#backoff(tries), release) : release());
@@ -252,7 +279,8 @@ export class Delivery<Position> implements Sink<Position> {
     lane.held = false;
     if (lane.queue.length > 0) {
       this.#ready.add(lane);
-      this.#sendSoon();
+      this.#waiting += lane.queue.length;
+      this.#send();
     } else if (lane.key !== undefined) this.#lanes.delete(lane.key);
   }
 

@@ -20,7 +20,7 @@ import {
   Verifier,
 } from "../../components/index.ts";
 import { compute, ingest, lakeWriter, martWriter, normalize } from "../../functions/iot/contracts.ts";
-import { Measurement, RawReading, Reading } from "../../functions/iot/events.ts";
+import { Measurement, RawReading, StoredReading } from "../../functions/iot/events.ts";
 
 const config = new pulumi.Config();
 const count = config.getNumber("devices") ?? 100;
@@ -32,10 +32,10 @@ const namespace = new Namespace(pulumi.getStack());
 // What holds data
 const kafka = new Kafka("bus", { namespace, brokers: config.getNumber("brokers") ?? 1 });
 const raw = kafka.topic("raw", RawReading, { partitions: 6, retention: "7 days" });
-const failed = kafka.topic("readings.dead-letters", Reading, { partitions: 1, retention: "30 days" });
+const failed = kafka.topic("readings.dead-letters", StoredReading, { partitions: 1, retention: "30 days" });
 
 const mongo = new Mongo("store", { namespace, members: config.getNumber("members") ?? 1 });
-const readings = mongo.collection("readings", Reading);
+const readings = mongo.collection("readings", StoredReading);
 
 const lake = new Lake("lake", { namespace }).bucket("measurements");
 const mart = new Mart("mart", { namespace }).table("measurements", Measurement, {
@@ -44,6 +44,7 @@ const mart = new Mart("mart", { namespace }).table("measurements", Measurement, 
     device: "text not null",
     sequence: "bigint not null",
     at: "timestamptz not null",
+    received: "timestamptz not null",
     celsius: "double precision not null",
     fahrenheit: "double precision not null",
     hour: "timestamptz not null",

@@ -1,17 +1,19 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import compute from "../../../functions/iot/compute.ts";
-import type { Measurement, Reading } from "../../../functions/iot/events.ts";
+import type { Measurement, Reading, StoredReading } from "../../../functions/iot/events.ts";
 import ingest from "../../../functions/iot/ingest.ts";
 import lakeWriter from "../../../functions/iot/lake-writer.ts";
 import martWriter from "../../../functions/iot/mart-writer.ts";
 import normalize from "../../../functions/iot/normalize.ts";
 import { BadInput } from "../../../functions/kit/errors.ts";
-import type { Documents, Rows, Service } from "../../../functions/kit/ports.ts";
+import type { Documents, Objects, Rows, Service } from "../../../functions/kit/ports.ts";
 import { handleEvent, handleRequest } from "../../../functions/kit/testing.ts";
 
 const at = "2026-01-02T03:04:05.000Z";
 const reading: Reading = { id: "thermo-1-7", device: "thermo-1", sequence: 7, at, celsius: 3.3 };
-const measurement: Measurement = { ...reading, fahrenheit: 37.94, hour: "2026-01-02T03:00:00.000Z" };
+const received = "2026-01-02T03:04:06.789Z";
+const stored: StoredReading = { ...reading, received };
+const measurement: Measurement = { ...stored, fahrenheit: 37.94, hour: "2026-01-02T03:00:00.000Z" };
 
 describe("ingest", () => {
   const start = () => {
@@ -78,16 +80,18 @@ describe("ingest", () => {
 
 describe("normalize", () => {
   const start = () => {
-    const insertOnce = vi.fn<Documents<Reading>["insertOnce"]>(async () => "inserted");
-    const readings: Documents<Reading> = { insertOnce, get: vi.fn(), put: vi.fn() };
+    const insertOnce = vi.fn<Documents<StoredReading>["insertOnce"]>(async () => "inserted");
+    const readings: Documents<StoredReading> = { insertOnce, get: vi.fn(), put: vi.fn() };
     return { insertOnce, readings };
   };
   const payload = JSON.stringify({ sequence: 7, at, celsius: 3.3 });
 
-  it("stores the reading under its id", async () => {
+  it("stores the reading under its id, with the time at which it came", async () => {
+    vi.useFakeTimers({ now: new Date(received), toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
     const { insertOnce, readings } = start();
     expect(await handleEvent(normalize, payload, { readings }, { key: "thermo-1" })).toBeUndefined();
-    expect(insertOnce.mock.calls).toEqual([["thermo-1-7", reading]]);
+    expect(insertOnce.mock.calls).toEqual([["thermo-1-7", stored]]);
   });
 
   it("is content where the reading is there already", async () => {
@@ -118,8 +122,8 @@ describe("normalize", () => {
 
 describe("compute", () => {
   type Call = Service<Measurement, void>["call"];
-  const start = (stored: Reading | undefined) => {
-    const readings: Documents<Reading> = { get: vi.fn(async () => stored), insertOnce: vi.fn(), put: vi.fn() };
+  const start = (stored: StoredReading | undefined) => {
+    const readings: Documents<StoredReading> = { get: vi.fn(async () => stored), insertOnce: vi.fn(), put: vi.fn() };
     const lake = { call: vi.fn<Call>(async () => undefined) };
     const mart = { call: vi.fn<Call>(async () => undefined) };
     return { ports: { readings, lake, mart }, lake, mart };
@@ -127,7 +131,7 @@ describe("compute", () => {
   const change = { id: reading.id, device: reading.device };
 
   it("has the measurement written to lake and mart, in the order of its device", async () => {
-    const { ports, lake, mart } = start(reading);
+    const { ports, lake, mart } = start(stored);
     await handleEvent(compute, { ...change, other: 1 }, ports);
     expect(ports.readings.get).toHaveBeenCalledWith("thermo-1-7");
     expect(lake.call.mock.calls).toEqual([[measurement, { key: "thermo-1" }]]);
@@ -143,13 +147,13 @@ describe("compute", () => {
   });
 
   it.each(["lake", "mart"] as const)("fails where the %s does", async (which) => {
-    const begun = start(reading);
+    const begun = start(stored);
     begun[which].call.mockRejectedValue(new Error("is down"));
     await expect(handleEvent(compute, change, begun.ports)).rejects.toThrow("is down");
   });
 
   it("rejects a change that names no reading", async () => {
-    await expect(handleEvent(compute, { device: "thermo-1" }, start(reading).ports)).rejects.toThrow("at id");
+    await expect(handleEvent(compute, { device: "thermo-1" }, start(stored).ports)).rejects.toThrow("at id");
   });
 
   it.each([
@@ -159,7 +163,7 @@ describe("compute", () => {
     [21.5, 70.7],
     [-17.7778, 0],
   ])("makes %d °C %d °F", async (celsius, fahrenheit) => {
-    const { ports, mart } = start({ ...reading, celsius });
+    const { ports, mart } = start({ ...stored, celsius });
     await handleEvent(compute, change, ports);
     expect(mart.call.mock.calls[0]?.[0].fahrenheit).toBe(fahrenheit);
   });
@@ -169,23 +173,26 @@ describe("compute", () => {
     ["2026-01-02T03:59:59.999Z", "2026-01-02T03:00:00.000Z"],
     ["1969-12-31T23:30:00Z", "1969-12-31T23:00:00.000Z"],
   ])("puts %s into the hour of %s", async (time, hour) => {
-    const { ports, mart } = start({ ...reading, at: time });
+    const { ports, mart } = start({ ...stored, at: time });
     await handleEvent(compute, change, ports);
     expect(mart.call.mock.calls[0]?.[0].hour).toBe(hour);
   });
 });
 
 describe("lake-writer", () => {
-  it("writes an object under the hour, the same one each time", async () => {
-    const put = vi.fn(async () => undefined);
-    await handleEvent(lakeWriter, measurement, { lake: { put } });
-    await handleEvent(lakeWriter, Object.fromEntries(Object.entries(measurement).toReversed()), { lake: { put } });
-    const object = [
-      "measurements/date=2026-01-02/hour=03/thermo-1-7.json",
-      JSON.stringify(measurement),
-      "application/json",
-    ];
-    expect(put.mock.calls).toEqual([object, object]);
+  it.each(["added", "exists"] as const)(
+    "is content where the line is %s, in the object of its second",
+    async (outcome) => {
+      const addLine = vi.fn<Objects["addLine"]>(async () => outcome);
+      await handleEvent(lakeWriter, measurement, { lake: { addLine, put: vi.fn() } });
+      expect(addLine.mock.calls).toEqual([["measurements/date=2026-01-02/hour=03/04-06.jsonl", measurement]]);
+    },
+  );
+
+  it("fails where the lake does", async () => {
+    const addLine = vi.fn<Objects["addLine"]>(async () => Promise.reject(new Error("is down")));
+    const written = handleEvent(lakeWriter, measurement, { lake: { addLine, put: vi.fn() } });
+    await expect(written).rejects.toThrow("is down");
   });
 });
 
@@ -198,7 +205,7 @@ describe("mart-writer", () => {
 
   it("rejects what is no measurement", async () => {
     await expect(handleEvent(martWriter, reading, { mart: { insertOnce: vi.fn() } })).rejects.toThrow(
-      "The input of mart-writer does not fit its schema at fahrenheit, hour",
+      "The input of mart-writer does not fit its schema at received, fahrenheit, hour",
     );
   });
 });

@@ -57,6 +57,40 @@ describe("what goes well", () => {
     expect(w.done).toHaveLength(9);
   });
 
+  describe("at a steady rate", () => {
+    /** One event at a time, so many in a second, for so long; answers when each was sent. */
+    const play = async (perSecond: number, seconds: number) => {
+      const topic = new Topic(1);
+      const waits: number[] = [];
+      const added = new Map<string, number>();
+      const w = world(topic, {
+        latency: 5,
+        request: (deliveries) =>
+          void waits.push(...deliveries.map((one) => w.clock.now() - 5 - added.get(nameOf(one))!)),
+      });
+      await start(w);
+      for (let at = 0; at < perSecond * seconds; at += 1) {
+        added.set(topic.add(0, `key-${at}`).name, w.clock.now());
+        w.source.read();
+        await w.clock.pass(1000 / perSecond);
+      }
+      await w.clock.pass(1000);
+      expect(w.done).toHaveLength(perSecond * seconds);
+      return { lastBatches: w.requests.slice(-20, -1).map(({ length }) => length), longestWait: Math.max(...waits) };
+    };
+
+    it("waits hardly at all for company at 100 events in a second", async () => {
+      const { longestWait } = await play(100, 10);
+      expect(longestWait).toBeLessThanOrEqual(15);
+    });
+
+    it("sends few requests at 500 events in a second, each event soon", async () => {
+      const { lastBatches, longestWait } = await play(500, 5);
+      expect(Math.min(...lastBatches)).toBeGreaterThan(40);
+      expect(longestWait).toBeLessThanOrEqual(110);
+    });
+  });
+
   it("gives each event a trace, and keeps the one it has", async () => {
     const topic = new Topic(1);
     topic.add(0, "a");
