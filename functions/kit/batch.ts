@@ -31,6 +31,8 @@ export type Outcome =
   | { readonly status: "done"; readonly out?: unknown }
   /** Bad input: no retry. */
   | { readonly status: "rejected"; readonly reason: string }
+  /** What the function needs cannot be reached: to be tried again, at no cost to the event. */
+  | { readonly status: "unavailable"; readonly reason: string }
   /** Anything else: to be tried again. */
   | { readonly status: "failed"; readonly reason: string };
 

@@ -71,6 +71,14 @@ function outcomesOf({ status, body }: Answer, { host }: URL, count: number): rea
   return outcomes;
 }
 
+/** Nobody has looked at the events: not let in, not there (yet), or too busy. */
+const refusals: ReadonlySet<number | undefined> = new Set([401, 403, 404, 429, 503]);
+
+/** Whether a call failed because the function cannot be reached, so that no event of it is to blame. */
+export function isNotThere(error: unknown): boolean {
+  return error instanceof CallFailed && (error.because === "unreachable" || refusals.has(error.status));
+}
+
 /** Nothing has been sent while there is no connection. */
 const notConnected = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT"]);
 
@@ -79,10 +87,12 @@ function causeOf(error: unknown): Cause {
   return notConnected.has(String((error as NodeJS.ErrnoException).code)) ? "unreachable" : "garbled";
 }
 
+const notDone: ReadonlySet<unknown> = new Set<Outcome["status"]>(["rejected", "unavailable", "failed"]);
+
 function isOutcome(outcome: unknown): outcome is Outcome {
   if (typeof outcome !== "object" || outcome === null) return false;
   const { status, reason } = outcome as Record<string, unknown>;
-  return status === "done" || ((status === "rejected" || status === "failed") && typeof reason === "string");
+  return status === "done" || (notDone.has(status) && typeof reason === "string");
 }
 
 function parse(text: string): unknown {

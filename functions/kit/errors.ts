@@ -3,6 +3,11 @@ export class BadInput extends Error {
   override readonly name = "BadInput";
 }
 
+/** What is needed cannot be reached: no event is to blame, and none loses a try by it. A request is answered with HTTP 503. */
+export class Unavailable extends Error {
+  override readonly name = "Unavailable";
+}
+
 const longest = 1000;
 
 /** What went wrong, in one short line fit for a header or a log. */

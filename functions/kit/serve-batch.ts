@@ -1,7 +1,7 @@
 /** The function's end of the batch protocol: events of one key one after another, others beside them, an outcome for each. */
 import { type BatchRequest, type BatchResponse, type Outcome, type WireEvent, waitsForEarlier } from "./batch.ts";
 import { decode } from "./decode.ts";
-import { BadInput, reasonOf } from "./errors.ts";
+import { BadInput, reasonOf, Unavailable } from "./errors.ts";
 import type { ConnectPorts, EventHandler } from "./handle.ts";
 import { encodingOf } from "./schema.ts";
 
@@ -19,9 +19,9 @@ export async function serveBatch(
     [...queues.values()].map(async (queue) => {
       let blocked = false;
       for (const [index, event] of queue) {
-        // Once an event has failed, later ones of its key must not overtake it; one that is rejected never comes back.
+        // Later ones of its key must not overtake an event that comes again; one that is rejected never does.
         const outcome: Outcome = blocked ? behind : await serveEvent(handler, ports, event);
-        blocked ||= outcome.status === "failed";
+        blocked ||= outcome.status === "failed" || outcome.status === "unavailable";
         outcomes[index] = outcome;
       }
     }),
@@ -41,8 +41,13 @@ export async function serveEvent(handler: EventHandler, ports: ConnectPorts, eve
     });
     return out === undefined ? { status: "done" } : { status: "done", out };
   } catch (error) {
-    return { status: error instanceof BadInput ? "rejected" : "failed", reason: reasonOf(error) };
+    return { status: statusOf(error), reason: reasonOf(error) };
   }
+}
+
+function statusOf(error: unknown): "rejected" | "unavailable" | "failed" {
+  if (error instanceof BadInput) return "rejected";
+  return error instanceof Unavailable ? "unavailable" : "failed";
 }
 
 /** Whether something that arrived is a batch. */

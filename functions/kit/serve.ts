@@ -2,7 +2,7 @@
 import { batchHeader } from "./batch.ts";
 import { type Connectors, connectPorts } from "./connect-ports.ts";
 import { decode } from "./decode.ts";
-import { BadInput, reasonOf } from "./errors.ts";
+import { BadInput, reasonOf, Unavailable } from "./errors.ts";
 import type { ConnectPorts, EventHandler, Handler, RequestHandler } from "./handle.ts";
 import { type Encoding, encodingOf } from "./schema.ts";
 import { isBatchRequest, serveBatch } from "./serve-batch.ts";
@@ -74,7 +74,9 @@ async function answerRequest(handler: RequestHandler, ports: ConnectPorts, reque
     if (error instanceof BadInput) return problem(422, error.message);
     const reason = reasonOf(error);
     console.error(JSON.stringify({ level: "error", function: name, message: reason }));
-    return error instanceof TimedOut ? problem(504, `${name} ${reason}`) : problem(500, `${name} failed`);
+    if (error instanceof TimedOut) return problem(504, `${name} ${reason}`);
+    if (error instanceof Unavailable) return problem(503, `${name} cannot reach what it needs`);
+    return problem(500, `${name} failed`);
   }
 }
 

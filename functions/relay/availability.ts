@@ -1,8 +1,9 @@
 /** Whether the target can take requests: while they fail, one at a time probes it, after a backoff. */
-import { type Clock, type Log, messageOf, Unavailable } from "./event.ts";
+import { Unavailable } from "../kit/errors.ts";
+import { type Clock, type Log, messageOf } from "./event.ts";
 
 /** A probe costs little, and what waits for it is everything. */
-const longestMilliseconds = 5_000;
+export const longestProbeMilliseconds = 5_000;
 
 export interface AvailabilityOptions {
   readonly clock: Clock;
@@ -44,7 +45,7 @@ export class Availability {
     this.#failedAt = clock.now();
     // One failure may be the doing of an event.
     const down = this.#failures > 1 || error instanceof Unavailable;
-    const milliseconds = down ? Math.min(backoff(this.#failures), longestMilliseconds) : 0;
+    const milliseconds = down ? Math.min(backoff(this.#failures), longestProbeMilliseconds) : 0;
     const wait = {};
     this.#wait = wait;
     clock.after(milliseconds, () => {

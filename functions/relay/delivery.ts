@@ -9,12 +9,14 @@
  * - A request that fails as a whole blames none of its events. If the target could not be reached, they wait until it
  *   can; otherwise they are tried again in requests of half the size, down to one. Failing alone counts as a try only
  *   if the target has answered an empty request right before: so an event that crashes the target is found, while a
- *   target that is down turns nothing into a dead letter.
+ *   target that is down turns nothing into a dead letter. Neither does an event of which the target says that it cannot
+ *   reach what it needs.
  */
 import { randomUUID } from "node:crypto";
-import { Availability } from "./availability.ts";
+import { Unavailable } from "../kit/errors.ts";
+import { Availability, longestProbeMilliseconds } from "./availability.ts";
 import type { Clock, DeadLetters, Event, Log, Reason, Sink, Source, Target, Verdict } from "./event.ts";
-import { messageOf, TimedOut, Unavailable } from "./event.ts";
+import { messageOf, TimedOut } from "./event.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Mark, Progress } from "./progress.ts";
 import { Rate } from "./rate.ts";
@@ -58,6 +60,8 @@ interface Item<Position> {
   company: number;
   /** How often a request failed in which it was alone. */
   alone: number;
+  /** How often the target could not reach what it needs. */
+  unavailable: number;
 }
 
 /** The events of one key. Its first `sent` ones are under way. */
@@ -112,7 +116,7 @@ export class Delivery<Position> implements Sink<Position> {
     if (!event.headers.has("traceparent")) event.headers.set("traceparent", newTraceparent());
     const mark = this.#progress.add(event);
     const lane = this.#lane(event.key?.toString("latin1"));
-    lane.queue.push({ event, mark, attempts: 0, company: limits.batch.events, alone: 0 });
+    lane.queue.push({ event, mark, attempts: 0, company: limits.batch.events, alone: 0, unavailable: 0 });
     if (!lane.held) {
       this.#ready.add(lane);
       this.#waiting += 1;
@@ -221,7 +225,9 @@ export class Delivery<Position> implements Sink<Position> {
         blame = true;
       }
       fates = [...(await target(items.map(({ event, attempts }) => ({ event, attempt: attempts + 1 }))))];
-      this.#availability.answered();
+      const away = awayFor(fates);
+      if (away) this.#availability.failed(away, startedAt);
+      else this.#availability.answered();
     } catch (error) {
       metrics.requestErrors += 1;
       this.#availability.failed(error, startedAt);
@@ -254,9 +260,14 @@ export class Delivery<Position> implements Sink<Position> {
       if (fate.status === "done") this.#progress.finish(item.mark);
       // Behind one of its key that failed, it was not tried.
       else if (fate.status === "again" || (fate.status === "failed" && blocked)) again.push(item);
-      else {
+      else if (fate.status === "unavailable") {
+        blocked = true;
+        item.unavailable += 1;
+        again.push(item);
+      } else {
         blocked ||= fate.status === "failed";
         item.attempts += 1;
+        item.unavailable = 0;
         if (deadLetters && (fate.status === "rejected" || item.attempts > limits.retries)) {
           letters.push(this.#bury(deadLetters, item, fate, lane.epoch));
         } else {
@@ -267,11 +278,18 @@ export class Delivery<Position> implements Sink<Position> {
     }
     if (lane.epoch !== this.#epoch) return;
     lane.queue = [...again, ...lane.queue];
-    const tries = (again[0]?.attempts ?? 0) + (again[0]?.alone ?? 0);
+    const wait = again[0] ? this.#waitFor(again[0]) : 0;
     const release = () => this.#release(lane);
-    const releaseLater = () => (tries > 0 ? clock.after(this.#backoff(tries), release) : release());
+    const releaseLater = () => (wait > 0 ? clock.after(wait, release) : release());
     if (letters.length > 0) this.#track(Promise.all(letters).then(releaseLater));
     else releaseLater();
+  }
+
+  #waitFor({ attempts, alone, unavailable }: Item<Position>): number {
+    const tries = attempts + alone;
+    const failed = tries > 0 ? this.#backoff(tries) : 0;
+    // Soon after what was away is back, all goes on.
+    return unavailable > 0 ? Math.min(failed + this.#backoff(unavailable), longestProbeMilliseconds) : failed;
   }
 
   #release(lane: Lane<Position>): void {
@@ -351,4 +369,11 @@ export class Delivery<Position> implements Sink<Position> {
 function newTraceparent(): Buffer {
   const hex = () => randomUUID().replaceAll("-", "");
   return Buffer.from(`00-${hex()}-${hex().slice(0, 16)}-01`);
+}
+
+/** If the target could do nothing at all, for want of what it needs: why. */
+function awayFor(fates: readonly Fate[]): Unavailable | undefined {
+  const away = fates.find(({ status }) => status === "unavailable");
+  const idle = fates.every(({ status }) => status === "unavailable" || status === "failed");
+  return idle && away?.status === "unavailable" ? new Unavailable(away.message) : undefined;
 }

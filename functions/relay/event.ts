@@ -27,6 +27,8 @@ export type Verdict =
   | { readonly status: "done" }
   /** No retry can help. */
   | { readonly status: "rejected"; readonly reason: Reason; readonly message: string }
+  /** What the target needs cannot be reached: the event is not to blame. */
+  | { readonly status: "unavailable"; readonly message: string }
   | { readonly status: "failed"; readonly reason: Reason; readonly message: string };
 
 export interface Delivered {
@@ -41,11 +43,6 @@ export interface Delivered {
  * @throws Unavailable where the target did not get the events; any other error where it is not known what became of them.
  */
 export type Target = (deliveries: readonly Delivered[]) => Promise<readonly Verdict[]>;
-
-/** The target cannot be reached: no event is to blame. */
-export class Unavailable extends Error {
-  override readonly name = "Unavailable";
-}
 
 /** The target gave no answer in time. */
 export class TimedOut extends Error {

@@ -1,7 +1,8 @@
 /** Writes to Kafka, with errors that say what they mean. */
 import { compatibilityPartitioner, findErrorBy, ProduceAcks, Producer } from "@platformatic/kafka";
+import { Unavailable } from "../kit/errors.ts";
 import { type KafkaConnection, kafkaOptions } from "../kit/kafka.ts";
-import { messageOf, Unavailable } from "./event.ts";
+import { messageOf } from "./event.ts";
 
 export interface OutgoingRecord {
   readonly topic: string;

@@ -69,13 +69,15 @@ function keepCalls(server: EnvironmentServer | undefined): EnvironmentServer | u
   return server;
 }
 
+const statuses = { rejected: 422, unavailable: 503, failed: 500 } as const;
+
 async function tick(handler: EventHandler, ports: ConnectPorts, timer: string): Promise<HostReply> {
   const event = { origin: `timer/${timer}`, headers: {}, value: JSON.stringify({ timer }), attempt: 1 };
   const outcome = await serveEvent(handler, ports, event);
   if (outcome.status === "done") return { status: 204, headers: {}, body: "" };
   // Fission does not tell anyone why a tick failed.
   console.error(JSON.stringify({ level: "error", function: handler.contract.name, timer, message: outcome.reason }));
-  return problem(outcome.status === "rejected" ? 422 : 500, outcome.reason);
+  return problem(statuses[outcome.status], outcome.reason);
 }
 
 function params(headers: Readonly<Record<string, string>>): Record<string, string> {

@@ -1,5 +1,14 @@
 /** The client of the port kind `documents`: a MongoDB collection. Calls made at about the same time go as one command. */
-import { type AnyBulkWriteOperation, type Collection, MongoBulkWriteError, MongoClient } from "mongodb";
+import {
+  type AnyBulkWriteOperation,
+  type Collection,
+  MongoBulkWriteError,
+  MongoClient,
+  MongoError,
+  MongoNetworkError,
+  MongoServerSelectionError,
+} from "mongodb";
+import { reasonOf, Unavailable } from "../errors.ts";
 import type { Documents } from "../ports.ts";
 import { coalesce } from "./coalesce.ts";
 
@@ -71,7 +80,10 @@ export function documentsOf(collection: DocumentCollection): Documents<unknown> 
 
 async function read(collection: DocumentCollection, ids: readonly string[]): Promise<unknown[]> {
   const wanted = [...new Set(ids)];
-  const found = await collection.find({ _id: { $in: wanted } }, { batchSize: wanted.length + 1 }).toArray();
+  const found = await collection
+    .find({ _id: { $in: wanted } }, { batchSize: wanted.length + 1 })
+    .toArray()
+    .catch((error: unknown) => Promise.reject(meaningOf(error)));
   const documents = new Map(found.map(({ _id, ...fields }) => [_id, fields]));
   return ids.map((id) => documents.get(id));
 }
@@ -90,7 +102,7 @@ async function write(collection: DocumentCollection, batch: readonly Write[]): P
     } catch (error) {
       const failed = failedAt(error);
       if (failed === undefined) {
-        outcomes.push(...rest.map(() => error as Error)); // it is not known which of them the server has
+        outcomes.push(...rest.map(() => meaningOf(error))); // it is not known which of them the server has
       } else {
         const { upsertedIds } = (error as MongoBulkWriteError).result;
         outcomes.push(...rest.slice(0, failed).map((one, at) => written(one, at in upsertedIds)));
@@ -109,6 +121,16 @@ function operation({ kind, id, fields }: Write): AnyBulkWriteOperation<Stored> {
 
 const written = ({ kind }: Write, upserted: boolean): Written =>
   kind === "put" ? "put" : upserted ? "inserted" : "exists";
+
+/** The driver has tried again by itself what is worth it; without a server, or without a primary, there is nobody to ask. */
+function meaningOf(error: unknown): Error {
+  const isAway =
+    error instanceof MongoNetworkError ||
+    error instanceof MongoServerSelectionError ||
+    (error instanceof MongoError &&
+      ["RetryableWriteError", "RetryableError"].some((label) => error.hasErrorLabel(label)));
+  return isAway ? new Unavailable(`MongoDB: ${reasonOf(error)}`, { cause: error }) : (error as Error);
+}
 
 /** The place of the write that failed, if it is that which failed and no more. */
 function failedAt(error: unknown): number | undefined {

@@ -1,4 +1,5 @@
 import { signed } from "../aws.ts";
+import { reasonOf, Unavailable } from "../errors.ts";
 import { type Answer, httpClient } from "../http.ts";
 import type { Objects } from "../ports.ts";
 import { lineAdder } from "./lines.ts";
@@ -25,7 +26,9 @@ export function connect({ endpoint, bucket, ca, ...access }: ObjectsSettings): O
   const request = (method: "GET" | "PUT", key: string, headers: Record<string, string>, body: string) => {
     const url = new URL(base);
     url.pathname += `/${key.split("/").map(encodeURIComponent).join("/")}`;
-    return ask({ method, url, headers, body, timeoutMilliseconds });
+    return ask({ method, url, headers, body, timeoutMilliseconds }).catch((error: unknown) => {
+      throw new Unavailable(`the object store at ${url.host}: ${reasonOf(error)}`, { cause: error });
+    });
   };
   return {
     put: async (key, body, contentType) => {
@@ -49,7 +52,8 @@ export function connect({ endpoint, bucket, ca, ...access }: ObjectsSettings): O
 function succeeded(answer: Answer): Answer {
   if (answer.status < 300) return answer;
   const code = /<Code>(\w+)<\/Code>/.exec(answer.body)?.[1];
-  throw new Error(`the object store answered ${answer.status}${code ? ` ${code}` : ""}`);
+  const message = `the object store answered ${answer.status}${code ? ` ${code}` : ""}`;
+  throw answer.status >= 500 || answer.status === 429 ? new Unavailable(message) : new Error(message);
 }
 
 function tagOf({ headers: { etag } }: Answer): string {

@@ -1,4 +1,5 @@
-import { compatibilityPartitioner, ProduceAcks, Producer, stringSerializers } from "@platformatic/kafka";
+import { compatibilityPartitioner, findErrorBy, ProduceAcks, Producer, stringSerializers } from "@platformatic/kafka";
+import { reasonOf, Unavailable } from "../errors.ts";
 import { type KafkaConnection, kafkaOptions } from "../kafka.ts";
 import type { Port, Records } from "../ports.ts";
 import { coalesce } from "./coalesce.ts";
@@ -40,10 +41,17 @@ export function connect(
         value: write(value),
         ...(headers && { headers: { ...headers } }),
       }));
-      await producer.send({ messages });
+      await producer.send({ messages }).catch((error: Error) => {
+        throw isAway(error) ? new Unavailable(`Kafka: ${reasonOf(error)}`, { cause: error }) : error;
+      });
       return records.map(() => undefined);
     },
     { items: 1000, calls: 1 },
   );
   return { send };
+}
+
+/** No broker answers, or none leads the partition for now. */
+function isAway(error: Error): boolean {
+  return findErrorBy(error, "code", "PLT_KFK_NETWORK") !== null || findErrorBy(error, "canRetry", true) !== null;
 }

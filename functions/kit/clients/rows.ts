@@ -1,5 +1,5 @@
 import pg from "pg";
-import { BadInput } from "../errors.ts";
+import { BadInput, reasonOf, Unavailable } from "../errors.ts";
 import type { Rows } from "../ports.ts";
 import { coalesce } from "./coalesce.ts";
 
@@ -25,6 +25,8 @@ const identifier = /^[a-z_][a-z0-9_]{0,62}$/;
 const connections = 4;
 /** SQLSTATE classes "data exception" and "integrity constraint violation". */
 const refused = /^(22|23)/;
+/** SQLSTATE classes "connection exception" and "insufficient resources", and a server that stops or starts. */
+const away = /^(08|53|57P)/;
 
 /** Inserts into a table of PostgreSQL; the table must have a primary key. */
 export async function connect({
@@ -89,9 +91,11 @@ function quote(name: string): string {
 
 /** The server's messages quote values, so only its codes are passed on. */
 function plain(error: unknown): Error {
-  if (!(error instanceof pg.DatabaseError)) return error as Error;
+  // All other errors of the driver are of the connection.
+  if (!(error instanceof pg.DatabaseError)) return new Unavailable(`PostgreSQL: ${reasonOf(error)}`, { cause: error });
   const { code = "", table, column, constraint } = error;
   const where = [table, column, constraint].filter(Boolean).join(" ");
   const message = `PostgreSQL refused with SQLSTATE ${code}${where && ` (${where})`}`;
-  return refused.test(code) ? new BadInput(message) : new Error(message);
+  if (refused.test(code)) return new BadInput(message);
+  return away.test(code) ? new Unavailable(message) : new Error(message);
 }

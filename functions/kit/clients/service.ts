@@ -1,6 +1,6 @@
 import type { FunctionAddress, Outcome, WireEvent } from "../batch.ts";
-import { strictCaller } from "../caller.ts";
-import { BadInput } from "../errors.ts";
+import { isNotThere, strictCaller } from "../caller.ts";
+import { BadInput, reasonOf, Unavailable } from "../errors.ts";
 import type { Port, Service } from "../ports.ts";
 import { coalesce } from "./coalesce.ts";
 
@@ -15,7 +15,14 @@ export function connect(
 ): Service<unknown, unknown> {
   const call = strictCaller(address, { timeoutMilliseconds });
   const send = coalesce<WireEvent, Outcome>(
-    async (events) => (await Promise.all(split(events).map((batch) => call(batch)))).flat(),
+    async (events) => {
+      const answers = split(events).map((batch) =>
+        call(batch).catch((error: unknown) => {
+          throw isNotThere(error) ? new Unavailable(reasonOf(error), { cause: error }) : error;
+        }),
+      );
+      return (await Promise.all(answers)).flat();
+    },
     { items: 500, calls: 4 },
   );
   return {
@@ -23,9 +30,20 @@ export function connect(
       const value = encoding === "text" ? String(input) : JSON.stringify(input);
       const outcome = await send({ origin: "call", headers: {}, value, attempt: 1, ...(key !== undefined && { key }) });
       if (outcome.status === "done") return outcome.out;
-      throw outcome.status === "rejected" ? new BadInput(outcome.reason) : new Error(outcome.reason);
+      throw errorOf(outcome);
     },
   };
+}
+
+function errorOf({ status, reason }: Exclude<Outcome, { status: "done" }>): Error {
+  switch (status) {
+    case "rejected":
+      return new BadInput(reason);
+    case "unavailable":
+      return new Unavailable(reason);
+    case "failed":
+      return new Error(reason);
+  }
 }
 
 function split(events: readonly WireEvent[]): WireEvent[][] {

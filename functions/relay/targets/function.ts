@@ -1,8 +1,9 @@
 /** The target "function": a batch of events over HTTP, by the protocol of `functions/kit/batch.ts`. */
 import { isUtf8 } from "node:buffer";
 import type { FunctionAddress, Outcome, WireEvent } from "../../kit/batch.ts";
-import { CallFailed, strictCaller } from "../../kit/caller.ts";
-import { type Delivered, type Event, type Target, TimedOut, Unavailable, type Verdict } from "../event.ts";
+import { CallFailed, isNotThere, strictCaller } from "../../kit/caller.ts";
+import { Unavailable } from "../../kit/errors.ts";
+import { type Delivered, type Event, type Target, TimedOut, type Verdict } from "../event.ts";
 import { type OutgoingRecord, type Publisher, TooLarge } from "../kafka.ts";
 
 export interface FunctionTarget {
@@ -20,8 +21,6 @@ export interface Into {
   readonly encoding: "json" | "text";
 }
 
-/** Nobody has looked at the events: not let in, not there (yet), or too busy. */
-const refusals: ReadonlySet<number | undefined> = new Set([401, 403, 404, 429, 503]);
 const payloadTooLarge = 413;
 
 export function functionTarget(settings: FunctionTarget, into: Into | undefined): Target {
@@ -49,7 +48,7 @@ function isTooLarge(error: unknown, alone: Delivered, bodyBytes: number): boolea
 function meaningOf(error: unknown): unknown {
   if (!(error instanceof CallFailed)) return error;
   if (error.because === "timeout") return new TimedOut(error.message);
-  if (error.because === "unreachable" || refusals.has(error.status)) return new Unavailable(error.message);
+  if (isNotThere(error)) return new Unavailable(error.message);
   return error;
 }
 
@@ -84,9 +83,14 @@ function tooLarge(message: string): Verdict {
 function verdictOf(outcome: Outcome): Verdict {
   if (outcome.status === "done") return { status: "done" };
   const message = outcome.reason;
-  return outcome.status === "rejected"
-    ? { status: "rejected", reason: "bad-input", message }
-    : { status: "failed", reason: "failed", message };
+  switch (outcome.status) {
+    case "rejected":
+      return { status: "rejected", reason: "bad-input", message };
+    case "unavailable":
+      return { status: "unavailable", message };
+    case "failed":
+      return { status: "failed", reason: "failed", message };
+  }
 }
 
 function wireEvent({ event, attempt }: Delivered): WireEvent {

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { type WireEvent, waitsForEarlier } from "../../../functions/kit/batch.ts";
 import { contract } from "../../../functions/kit/contract.ts";
-import { BadInput } from "../../../functions/kit/errors.ts";
+import { BadInput, Unavailable } from "../../../functions/kit/errors.ts";
 import { handle } from "../../../functions/kit/handle.ts";
 import { text } from "../../../functions/kit/schema.ts";
 import { isBatchRequest, serveBatch } from "../../../functions/kit/serve-batch.ts";
 
 const entry = new URL("file:///none.ts");
-const Step = z.object({ id: z.int(), does: z.enum(["well", "fail", "reject"]), milliseconds: z.number() });
+const Step = z.object({ id: z.int(), does: z.enum(["well", "fail", "reject", "lack"]), milliseconds: z.number() });
 type Step = z.infer<typeof Step>;
 const steps = contract({ name: "steps", entry, in: Step, out: z.int() });
 const ports = async () => ({});
@@ -32,6 +32,7 @@ async function run(batch: readonly { readonly step: Step; readonly key?: string 
     running--;
     log.push(`${id} ends`);
     if (does === "fail") throw new Error("did not work");
+    if (does === "lack") throw new Unavailable("has no database");
     if (does === "reject") throw new BadInput("is wrong");
     return id;
   });
@@ -84,6 +85,19 @@ describe("a batch", () => {
     expect(log).not.toContain("3 begins");
   });
 
+  it("does not try what comes after an event of the same key for which something is not there", async () => {
+    const { outcomes } = await run([
+      { step: step(0, "lack"), key: "a" },
+      { step: step(1), key: "a" },
+      { step: step(2), key: "b" },
+    ]);
+    expect(outcomes).toEqual([
+      { status: "unavailable", reason: "has no database" },
+      { status: "failed", reason: waitsForEarlier },
+      { status: "done", out: 2 },
+    ]);
+  });
+
   it("goes on after a rejected event", async () => {
     const { outcomes } = await run([
       { step: step(0, "reject"), key: "a" },
@@ -103,7 +117,7 @@ describe("a batch", () => {
     };
     for (let round = 0; round < 30; round++) {
       const batch = Array.from({ length: random(30) }, (_, id) => {
-        const does = (["well", "well", "well", "fail", "reject"] as const)[random(5)] as Step["does"];
+        const does = (["well", "well", "well", "fail", "reject", "lack"] as const)[random(6)] as Step["does"];
         const key = [undefined, "a", "b", "c"][random(4)];
         return { step: step(id, does, random(3)), ...(key !== undefined && { key }) };
       });
@@ -113,10 +127,11 @@ describe("a batch", () => {
       const begun: string[] = [];
       for (const [index, { step, key }] of batch.entries()) {
         const blocked = key !== undefined && failed.has(key);
-        const expected = blocked ? "failed" : { well: "done", fail: "failed", reject: "rejected" }[step.does];
+        const statuses = { well: "done", fail: "failed", reject: "rejected", lack: "unavailable" } as const;
+        const expected = blocked ? "failed" : statuses[step.does];
         expect(outcomes[index]?.status).toBe(expected);
         if (!blocked) begun.push(`${index} begins`);
-        if (!blocked && expected === "failed" && key !== undefined) failed.add(key);
+        if (!blocked && (expected === "failed" || expected === "unavailable") && key !== undefined) failed.add(key);
       }
       expect(log.filter((line) => line.endsWith("begins")).toSorted()).toEqual(begun.toSorted());
       for (const key of ["a", "b", "c"]) {

@@ -1,6 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { type Delivered, TimedOut, Unavailable } from "../../../functions/relay/event.ts";
-import { chance, done, failed, HeldClock, nameOf, rejected, Topic, type World, world } from "./simulation.ts";
+import { Unavailable } from "../../../functions/kit/errors.ts";
+import { type Delivered, TimedOut } from "../../../functions/relay/event.ts";
+import {
+  chance,
+  done,
+  failed,
+  HeldClock,
+  nameOf,
+  rejected,
+  Topic,
+  unavailable,
+  type World,
+  world,
+} from "./simulation.ts";
 
 const hour = 3_600_000;
 
@@ -274,6 +286,46 @@ describe("a target that is down", () => {
     await w.clock.pass(60_000);
     expect(w.requests.length).toBeGreaterThan(5);
     expect(most).toBe(1);
+  });
+});
+
+describe("a target that cannot reach what it needs", () => {
+  it("is asked seldom, and turns nothing into a dead letter, for an outage of any length", async () => {
+    const topic = new Topic(3);
+    fill(topic, 3000, 50);
+    const w = world(topic, { verdict: () => (w.clock.now() < hour ? unavailable : done) });
+    await start(w);
+    await w.clock.pass(hour);
+    expect(w.requests.length).toBeLessThan(hour / 2_000);
+    await w.clock.pass(20_000);
+    expect(w.done.length).toBe(3000);
+    expect(w.letters).toEqual([]);
+    expect(topic.committed).toEqual([1020, 1020, 960]);
+  });
+
+  it("holds up no events that do not need it, and keeps the order of a key", async () => {
+    const topic = new Topic(1);
+    for (const key of ["a", "b", "a", "b"]) topic.add(0, key);
+    const w = world(topic, {
+      verdict: (delivered) => (nameOf(delivered) === "0/0" && w.clock.now() < hour ? unavailable : done),
+    });
+    await start(w);
+    await w.clock.pass(1000);
+    expect(w.done).toEqual(["0/1", "0/3"]);
+    await w.clock.pass(hour + 20_000);
+    expect(w.done).toEqual(["0/1", "0/3", "0/0", "0/2"]);
+    expect(w.letters).toEqual([]);
+  });
+
+  it("costs an event none of its tries", async () => {
+    const topic = new Topic(1);
+    topic.add(0, "a");
+    let tries = 0;
+    const w = world(topic, { verdict: () => (++tries % 2 ? unavailable : failed) });
+    await start(w);
+    await w.clock.pass(hour);
+    expect(w.letters.map(({ attempt, reason }) => [attempt, reason])).toEqual([[6, "failed"]]);
+    expect(tries).toBe(12);
   });
 });
 

@@ -210,6 +210,7 @@ export interface Behaviour {
 
 export const done: Verdict = { status: "done" };
 export const failed: Verdict = { status: "failed", reason: "failed", message: "no luck" };
+export const unavailable: Verdict = { status: "unavailable", message: "no database" };
 export const rejected: Verdict = { status: "rejected", reason: "bad-input", message: "does not fit" };
 
 export function world(topic: Topic, behaviour: Behaviour = {}, clock = new HeldClock()): World {
@@ -258,7 +259,7 @@ export function handle(
     if (key !== undefined && blocked.has(key)) return failed;
     const one = verdict(delivered);
     if (one.status === "done") succeed(delivered);
-    if (one.status === "failed" && key !== undefined) blocked.add(key);
+    if ((one.status === "failed" || one.status === "unavailable") && key !== undefined) blocked.add(key);
     return one;
   });
 }

@@ -2,8 +2,9 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { BatchRequest, Outcome } from "../../../functions/kit/batch.ts";
+import { Unavailable } from "../../../functions/kit/errors.ts";
 import { deadLetters } from "../../../functions/relay/dead-letters.ts";
-import { type Event, TimedOut, Unavailable } from "../../../functions/relay/event.ts";
+import { type Event, TimedOut } from "../../../functions/relay/event.ts";
 import { type OutgoingRecord, type Publisher, TooLarge } from "../../../functions/relay/kafka.ts";
 import { functionTarget } from "../../../functions/relay/targets/function.ts";
 import { topicTarget } from "../../../functions/relay/targets/topic.ts";
@@ -69,20 +70,27 @@ describe("a function", () => {
     let got: BatchRequest | undefined;
     const url = await serve((request) => {
       got = request;
-      return outcomes({ status: "done" }, { status: "rejected", reason: "bad" }, { status: "failed", reason: "later" });
+      return outcomes(
+        { status: "done" },
+        { status: "rejected", reason: "bad" },
+        { status: "failed", reason: "later" },
+        { status: "unavailable", reason: "no database" },
+      );
     });
     const binary = Buffer.from([0xff, 0x00]);
-    const deliveries = [event('{"ü":1}'), event(binary), { ...event(), key: undefined }];
+    const deliveries = [event('{"ü":1}'), event(binary), { ...event(), key: undefined }, event()];
     expect(await target(url)(deliveries.map((one, at) => ({ event: one, attempt: at + 1 })))).toEqual([
       { status: "done" },
       { status: "rejected", reason: "bad-input", message: "bad" },
       { status: "failed", reason: "failed", message: "later" },
+      { status: "unavailable", message: "no database" },
     ]);
     const headers = { traceparent: "00-1-2-01", kind: "é" };
     expect(got?.events).toEqual([
       { origin: "raw/3/17", key: "a", headers, value: '{"ü":1}', attempt: 1 },
       { origin: "raw/3/17", key: "a", headers, value: binary.toString("base64"), base64: true, attempt: 2 },
       { origin: "raw/3/17", headers, value: "{}", attempt: 3 },
+      { origin: "raw/3/17", key: "a", headers, value: "{}", attempt: 4 },
     ]);
   });
 

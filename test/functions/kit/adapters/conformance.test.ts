@@ -11,7 +11,7 @@ import { adapt } from "../../../../functions/kit/adapters/fission.ts";
 import { functionServer } from "../../../../functions/kit/adapters/server.ts";
 import type { Connectors } from "../../../../functions/kit/connect-ports.ts";
 import { contract, endpoint } from "../../../../functions/kit/contract.ts";
-import { BadInput } from "../../../../functions/kit/errors.ts";
+import { BadInput, Unavailable } from "../../../../functions/kit/errors.ts";
 import { type Handler, handle, reply } from "../../../../functions/kit/handle.ts";
 import { objects } from "../../../../functions/kit/ports.ts";
 import { text } from "../../../../functions/kit/schema.ts";
@@ -204,6 +204,17 @@ describe.each(Object.entries(hosts))("on %s", (_, host) => {
       expect(answer).toMatchObject({ status: 500, body: { error: "order failed" } });
       const line = { level: "error", function: "order", message: "the store is down" };
       expect(vi.mocked(console.error).mock.calls).toEqual([[JSON.stringify(line)]]);
+    });
+
+    it("answers 503 where it cannot reach what it needs", async () => {
+      const handler = handle(order, () => {
+        throw new Unavailable("no database");
+      });
+      const error = "order cannot reach what it needs";
+      expect(await send(await start(handler), '{"item":"secret"}', json)).toMatchObject({
+        status: 503,
+        body: { error },
+      });
     });
 
     it("answers 504 where it takes too long", async () => {

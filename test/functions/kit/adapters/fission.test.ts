@@ -2,7 +2,7 @@ import { expect, it, vi } from "vitest";
 import * as z from "zod";
 import { adapt } from "../../../../functions/kit/adapters/fission.ts";
 import { contract, endpoint } from "../../../../functions/kit/contract.ts";
-import { BadInput } from "../../../../functions/kit/errors.ts";
+import { BadInput, Unavailable } from "../../../../functions/kit/errors.ts";
 import { handle, reply } from "../../../../functions/kit/handle.ts";
 
 const entry = new URL("file:///none.ts");
@@ -28,6 +28,7 @@ it("makes a tick of a time trigger an event", async () => {
 it.each([
   [new Error("the disk is full"), 500],
   [new BadInput("not at this hour"), 422],
+  [new Unavailable("no database"), 503],
 ])("answers a tick that ended with %s by status %i, and logs why", async (error, status) => {
   const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
   const handler = handle(nightly, () => {

@@ -1,6 +1,7 @@
-import { MongoBulkWriteError, type MongoServerError } from "mongodb";
+import { MongoBulkWriteError, MongoError, MongoNetworkError, type MongoServerError } from "mongodb";
 import { describe, expect, it } from "vitest";
 import { connect, type DocumentCollection, documentsOf } from "../../../../functions/kit/clients/documents.ts";
+import { Unavailable } from "../../../../functions/kit/errors.ts";
 
 type Fields = Record<string, unknown>;
 interface Upsert {
@@ -41,6 +42,12 @@ function fake(refuse: (id: string) => Refusal | undefined = () => undefined) {
     },
   };
   return { documents: documentsOf(collection as unknown as DocumentCollection), stored, bulks, finds, failures };
+}
+
+function retryable(): MongoError {
+  const error = new MongoError("not primary");
+  error.addErrorLabel("RetryableWriteError");
+  return error;
 }
 
 function bulkError(index: number, refusal: Refusal, upsertedIds: Record<number, string>, concern?: object) {
@@ -133,6 +140,16 @@ describe("documents", () => {
     const lost = await Promise.allSettled([documents.put("a", {}), documents.insertOnce("b", {})]);
     expect(lost.map((one) => one.status)).toEqual(["rejected", "rejected"]);
     expect(await documents.insertOnce("b", {})).toBe("inserted");
+  });
+
+  it.each([
+    ["that is not there", new MongoNetworkError("connect ECONNREFUSED")],
+    ["that has no primary", retryable()],
+  ])("tells a server %s from an event that fails", async (_, failure) => {
+    const { documents, failures } = fake();
+    failures.push(failure, new Error("something else"));
+    await expect(documents.put("a", {})).rejects.toBeInstanceOf(Unavailable);
+    await expect(documents.put("a", {})).rejects.not.toBeInstanceOf(Unavailable);
   });
 
   it("keeps what is known when the rest is lost on the way", async () => {

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { connect } from "../../../../functions/kit/clients/objects.ts";
+import { Unavailable } from "../../../../functions/kit/errors.ts";
 
 let server: Server;
 afterEach(() => {
@@ -52,9 +53,12 @@ it.each([
   ],
   [500, "", "the object store answered 500"],
   [301, "<html>", "the object store answered 301"],
+  [429, "", "the object store answered 429"],
 ])("fails on status %i and does not try again", async (status, answer, message) => {
   const { seen, objects } = await store([status, answer]);
-  await expect(objects.put("k", "b", "text/plain")).rejects.toThrow(new Error(message));
+  const error = await objects.put("k", "b", "text/plain").catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ message });
+  expect(error instanceof Unavailable).toBe(status === 429 || status >= 500);
   expect(seen).toHaveLength(1);
 });
 
@@ -94,6 +98,13 @@ describe("a line", () => {
     [[[200, ""]], "the object store answered without an ETag, so it knows no conditional writes"],
   ] satisfies [Answer[], string][])("fails on %j", async (answers, message) => {
     const { objects } = await store(...answers);
-    await expect(objects.addLine("k.jsonl", line)).rejects.toThrow(new Error(message));
+    await expect(objects.addLine("k.jsonl", line)).rejects.toThrow(message);
   });
+});
+
+it("is unavailable where nobody listens", async () => {
+  const { objects } = await store([200]);
+  server.close();
+  await once(server, "close");
+  await expect(objects.put("k", "b", "text/plain")).rejects.toBeInstanceOf(Unavailable);
 });

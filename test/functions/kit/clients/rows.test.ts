@@ -2,7 +2,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect, type RowsSettings } from "../../../../functions/kit/clients/rows.ts";
-import { BadInput } from "../../../../functions/kit/errors.ts";
+import { BadInput, Unavailable } from "../../../../functions/kit/errors.ts";
 
 const server = { host: "127.0.0.1", port: 1, database: "d", username: "u", password: "p" };
 
@@ -16,7 +16,9 @@ it.each([
 });
 
 it("fails to connect where nobody listens", async () => {
-  await expect(connect({ ...server, table: "a", columns: ["id"] })).rejects.toThrow(/ECONNREFUSED/);
+  const error = await connect({ ...server, table: "a", columns: ["id"] }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(Unavailable);
+  expect(String(error)).toContain("ECONNREFUSED");
 });
 
 const url = process.env.FIVEFOLD_TEST_POSTGRES;

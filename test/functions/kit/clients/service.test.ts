@@ -6,7 +6,7 @@ import * as z from "zod";
 import { functionServer } from "../../../../functions/kit/adapters/server.ts";
 import { connect } from "../../../../functions/kit/clients/service.ts";
 import { contract } from "../../../../functions/kit/contract.ts";
-import { BadInput } from "../../../../functions/kit/errors.ts";
+import { BadInput, Unavailable } from "../../../../functions/kit/errors.ts";
 import { type EventHandler, handle } from "../../../../functions/kit/handle.ts";
 import { text } from "../../../../functions/kit/schema.ts";
 
@@ -75,6 +75,21 @@ describe("a service", () => {
     expect(down).toMatchObject({ reason: new Error("is down") });
     expect((down as PromiseRejectedResult).reason).not.toBeInstanceOf(BadInput);
     expect(good).toMatchObject({ value: "good" });
+  });
+
+  it("that cannot reach what it needs, or cannot be reached itself, is unavailable", async () => {
+    const { call } = await serve(
+      handle(shout, () => {
+        throw new Unavailable("no database");
+      }),
+    );
+    const error = await call({ word: "a" }).catch((reason: unknown) => reason);
+    expect(error).toEqual(new Unavailable("no database"));
+    expect(error).toBeInstanceOf(Unavailable);
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+    await expect(call({ word: "a" })).rejects.toBeInstanceOf(Unavailable);
   });
 
   it("that refuses the caller throws an Error", async () => {
