@@ -19,9 +19,20 @@ const commands: Readonly<Record<string, Command>> = {
     load: () => import("./commands/stop.ts"),
   },
   verify: {
-    usage: "verify STACK [--rate 50] [--seconds 30] [--seed 1] [--json FILE] [--context NAME]",
-    help: "Sends simulated events through a deployed architecture and accounts for every one of them.",
+    usage: "verify STACK [--rate 50] [--seconds 30] [--seed 1] [--run RUN] [--json FILE] [--context NAME]",
+    help: "Sends simulated events through a deployed architecture and accounts for every one of them. With the RUN of an earlier one, accounts for that again.",
     load: () => import("./commands/verify.ts"),
+  },
+  replay: {
+    usage:
+      "replay [TOPIC] [--list] [--dry-run] [--reason R] [--key K] [--since TIME] [--until TIME] [--uncertain] [--again] [--stack STACK] [--context NAME]",
+    help: "Sends the dead letters of a topic again, each at most once, or lists them.",
+    load: () => import("./commands/replay.ts"),
+  },
+  bench: {
+    usage: "bench relay [--json FILE] [--context NAME]",
+    help: "Measures the relay beside Fission's own trigger for Kafka, and fails below the bars.",
+    load: () => import("./commands/bench.ts"),
   },
   pulumi: {
     usage: "pulumi ARGS...",

@@ -2,6 +2,7 @@
 export const partOf = "app.kubernetes.io/part-of";
 export const managedBy = "app.kubernetes.io/managed-by";
 export const nameLabel = "app.kubernetes.io/name";
+export const componentLabel = "app.kubernetes.io/component";
 export const instance = "app.kubernetes.io/instance";
 
 /** Labels of one workload of the kit: `name` says what it is (`kafka`), `instance` which one (`bus`). */

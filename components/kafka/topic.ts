@@ -57,7 +57,7 @@ export class Topics {
   }
 }
 
-type Operation = "Read" | "Write";
+type Permission = readonly [type: "Topic" | "Group", name: string, operation: "Read" | "Write"];
 
 /** A topic whose records the schema describes. `Kafka.topic` makes it. */
 export class Topic<T> extends Component implements Bindable<Records<T>>, Source {
@@ -103,27 +103,36 @@ export class Topic<T> extends Component implements Bindable<Records<T>>, Source 
     trigger(this, fn, options, this.deadLetters());
   }
 
-  /** Lets a consumer write records. */
+  /** Lets a consumer write records, and with the access "read-write" read them, as a consumer group of the port's own. */
   bind(consumer: Consumer, port: PortUse): Binding {
-    const { connection, dependsOn } = this.#grant(consumer, port.name, { Topic: [this.name, "Write"] });
-    return { settings: connection.apply((connected) => ({ kafka: connected, topic: this.name })), dependsOn };
+    const group = port.access === "read-write" ? userOf(consumer, port.name) : undefined;
+    const { connection, dependsOn } = this.#grant(consumer, port.name, [
+      ["Topic", this.name, "Write"],
+      ...(group === undefined ? [] : this.#reading(group)),
+    ]);
+    const place = { topic: this.name, ...(group !== undefined && { group }) };
+    return { settings: connection.apply((connected) => ({ kafka: connected, ...place })), dependsOn };
   }
 
   /** Lets a consumer read records as the one consumer group of its name. */
   source(consumer: Consumer): Binding {
     const group = `${consumer.namespace.componentName}.${consumer.name}`;
-    const { connection, dependsOn } = this.#grant(consumer, "source", {
-      Topic: [this.name, "Read"],
-      Group: [group, "Read"],
-    });
+    const { connection, dependsOn } = this.#grant(consumer, "source", this.#reading(group));
     return {
       settings: connection.apply((connected) => ({ kind: "kafka", kafka: connected, topic: this.name, group })),
       dependsOn,
     };
   }
 
+  #reading(group: string): Permission[] {
+    return [
+      ["Topic", this.name, "Read"],
+      ["Group", group, "Read"],
+    ];
+  }
+
   /** One user for one port of a consumer, with what it may do. */
-  #grant(consumer: Consumer, port: string, permissions: Readonly<Record<string, readonly [string, Operation]>>) {
+  #grant(consumer: Consumer, port: string, permissions: readonly Permission[]) {
     const { inside, account, reach } = this.#server;
     const ready = [...reach(consumer), ...(this.nodes.topic ? [this.nodes.topic] : [])];
     if (account || !inside) return { connection: this.#connection(account), dependsOn: ready };
@@ -134,10 +143,10 @@ export class Topic<T> extends Component implements Bindable<Records<T>>, Source 
     const { result: password } = new random.RandomPassword(edge, { length: 32, special: false }, { parent });
     const options = { ...inside, parent };
     const user = new kafka.UserScramCredential(edge, { username, password, scramMechanism: "SCRAM-SHA-512" }, options);
-    const rules = Object.entries(permissions).map(
-      ([type, [name, operation]]) =>
+    const rules = permissions.map(
+      ([type, name, operation]) =>
         new kafka.Acl(
-          `${edge}-${type.toLowerCase()}`,
+          `${edge}-${type}-${operation}`.toLowerCase(),
           {
             aclPrincipal: `User:${username}`,
             aclHost: "*",

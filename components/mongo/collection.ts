@@ -37,7 +37,7 @@ export interface ChangeOptions<Document, Out> extends TriggerOptions<Out> {
   /** The field of the documents that decides which changes go one after another. */
   readonly key: keyof Document & string;
   /** The topic for changes that the function cannot handle. */
-  readonly deadLetters: Bindable<Records<Document>>;
+  readonly deadLetters: Bindable<Records<Document>> & { readonly name: string };
 }
 
 const roles = { read: "read", write: "readWrite", "read-write": "readWrite" } as const satisfies Record<Access, string>;

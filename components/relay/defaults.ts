@@ -1,4 +1,4 @@
 import type { RelayOptions } from "./plan.ts";
 
-/** Ten tries take about a minute, in which a database that was killed is back. */
+/** Ten tries take about a minute. */
 export const defaults = { retries: 10 } as const satisfies RelayOptions;

@@ -37,14 +37,57 @@ export function planRelay(name: string, options: RelayOptions): RelayPlan {
   return { retries: want.retries };
 }
 
-export function planDeployment(
-  consumer: Consumer,
-  source: SourceKind,
-  program: k8s.core.v1.ConfigMap,
-  settings: MountedSettings,
-): types.input.apps.v1.DeploymentSpec {
-  const container = programContainer("relay");
+/** What the relay and the replay of its dead letters have in common: settings, and the right to reach what they name. */
+interface PodOf {
+  readonly consumer: Consumer;
+  readonly program: k8s.core.v1.ConfigMap;
+  readonly settings: MountedSettings;
+}
+
+function podOf({ consumer, program, settings }: PodOf, name: string) {
+  const container = programContainer(name);
   const ports = settingsVolume(consumer, settings);
+  return {
+    spec: {
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      securityContext: restrictedPod(1000),
+      terminationGracePeriodSeconds: drainSeconds,
+      volumes: [programVolume(program.metadata.name), ports.volume],
+    },
+    container: {
+      ...container,
+      env: [
+        { name: "NODE_OPTIONS", value: "--max-old-space-size=160" },
+        { name: "FIVEFOLD_NAME", value: consumer.name },
+      ],
+      resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "256Mi" } },
+      volumeMounts: [...container.volumeMounts, ports.mount],
+    },
+  };
+}
+
+/** A CronJob that is suspended for good, as the template of the Jobs of `npm run replay`. */
+export function planReplay(of: PodOf): types.input.batch.v1.CronJobSpec {
+  const { spec, container } = podOf(of, "replay");
+  return {
+    schedule: "0 0 1 1 *",
+    suspend: true,
+    jobTemplate: {
+      spec: {
+        backoffLimit: 0,
+        template: {
+          metadata: { labels: { ...labels("relay", of.consumer.name), ...of.consumer.podLabels } },
+          spec: { ...spec, restartPolicy: "Never", containers: [container] },
+        },
+      },
+    },
+  };
+}
+
+export function planDeployment(of: PodOf, source: SourceKind): types.input.apps.v1.DeploymentSpec {
+  const { spec, container } = podOf(of, "relay");
+  const { consumer, settings } = of;
   return {
     replicas: 1,
     selector: { matchLabels: consumer.podLabels },
@@ -60,17 +103,10 @@ export function planDeployment(
         },
       },
       spec: {
-        automountServiceAccountToken: false,
-        enableServiceLinks: false,
-        securityContext: restrictedPod(1000),
-        terminationGracePeriodSeconds: drainSeconds,
+        ...spec,
         containers: [
           {
             ...container,
-            env: [
-              { name: "NODE_OPTIONS", value: "--max-old-space-size=160" },
-              { name: "FIVEFOLD_NAME", value: consumer.name },
-            ],
             ports: [{ name: "metrics", containerPort: port }],
             // Ready says that the source is connected, which may take as long as the source takes to start.
             readinessProbe: { httpGet: { path: "/readyz", port: "metrics" }, periodSeconds: 5 },
@@ -81,11 +117,8 @@ export function planDeployment(
               timeoutSeconds: 5,
               failureThreshold: 6,
             },
-            resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "256Mi" } },
-            volumeMounts: [...container.volumeMounts, ports.mount],
           },
         ],
-        volumes: [programVolume(program.metadata.name), ports.volume],
       },
     },
   };

@@ -1,18 +1,18 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { FunctionAddress } from "../../functions/kit/batch.ts";
-import type { Records } from "../../functions/kit/ports.ts";
+import type { Access, Records } from "../../functions/kit/ports.ts";
 import { encodingOf, type Schema } from "../../functions/kit/schema.ts";
 import type { RelaySettings } from "../../functions/relay/settings.ts";
 import type { Bindable, Binding, Consumer } from "../core/binding.ts";
 import { bundle } from "../core/bundle.ts";
 import { Component, type Transform } from "../core/component.ts";
-import { labels, selector } from "../core/labels.ts";
+import { componentLabel, labels, selector } from "../core/labels.ts";
 import type { Namespace } from "../core/namespace.ts";
 import { programMap } from "../core/program.ts";
 import { mountSettings } from "../core/settings.ts";
 import type { EventFunction } from "../faas/function.ts";
-import { planDeployment, planRelay, type RelayOptions, type SourceKind } from "./plan.ts";
+import { planDeployment, planRelay, planReplay, type RelayOptions, type SourceKind } from "./plan.ts";
 
 /** Something that events come from. */
 export interface Source {
@@ -25,6 +25,9 @@ export interface Source {
 
 /** A topic to write to. `never`, because what is written was checked where it came from. */
 type Sink = Bindable<Records<never>>;
+
+/** A topic for what cannot be delivered; `npm run replay` finds it by its name. */
+export type DeadLetters = Sink & { readonly name: string };
 
 /** Where events go. */
 export type Target =
@@ -48,8 +51,13 @@ export interface RelayArgs extends RelayOptions {
   readonly source: Source;
   readonly target: Target;
   /** For what cannot be delivered. Left out: it is tried for ever, and holds up its key. */
-  readonly deadLetters?: Sink | undefined;
-  readonly transform?: { readonly deployment?: Transform<k8s.apps.v1.DeploymentArgs> } | undefined;
+  readonly deadLetters?: DeadLetters | undefined;
+  readonly transform?:
+    | {
+        readonly deployment?: Transform<k8s.apps.v1.DeploymentArgs>;
+        readonly replay?: Transform<k8s.batch.v1.CronJobArgs>;
+      }
+    | undefined;
 }
 
 /**
@@ -57,7 +65,11 @@ export interface RelayArgs extends RelayOptions {
  * only when it is delivered or a dead letter.
  */
 export class Relay extends Component {
-  readonly nodes: { readonly deployment: k8s.apps.v1.Deployment };
+  readonly nodes: {
+    readonly deployment: k8s.apps.v1.Deployment;
+    /** Where there are dead letters: the template of what sends them again. */
+    readonly replay: k8s.batch.v1.CronJob | undefined;
+  };
 
   /** @throws KitError naming every problem of the settings */
   constructor(name: string, args: RelayArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -67,7 +79,7 @@ export class Relay extends Component {
     const consumer: Consumer = { name, namespace, parent: this, podLabels: selector("relay", name) };
     const from = source.source(consumer);
     const to = bindTarget(consumer, args.target);
-    const dead = deadLetters && bindTopic(consumer, "dead-letters", deadLetters);
+    const dead = deadLetters && bindTopic(consumer, "dead-letters", deadLetters, "read-write");
     const relay = pulumi.all([from.settings, to.settings, dead?.settings]).apply(([from, to, dead]) => ({
       source: from as RelaySettings["source"],
       ...(to as Pick<RelaySettings, "target" | "into">),
@@ -76,15 +88,34 @@ export class Relay extends Component {
     }));
     const meta = { labels: labels("relay", name), namespace: namespace.metadataName };
     const settings = mountSettings(consumer, { relay }, meta.labels);
-    const program = programMap(consumer, bundle(new URL("../../functions/relay/main.ts", import.meta.url)));
+    const programOf = (main: string) => programMap(consumer, bundle(new URL(main, import.meta.url)));
+    const dependsOn = [from, to, dead].flatMap((binding) => [...(binding?.dependsOn ?? [])]);
+    const program = programOf("../../functions/relay/main.ts");
     const deployment = this.child(
       k8s.apps.v1.Deployment,
       "",
-      { metadata: { ...meta, name }, spec: planDeployment(consumer, source.kind, program, settings) },
+      { metadata: { ...meta, name }, spec: planDeployment({ consumer, program, settings }, source.kind) },
       args.transform?.deployment,
-      { dependsOn: [from, to, dead].flatMap((binding) => [...(binding?.dependsOn ?? [])]) },
+      { dependsOn },
     );
-    this.nodes = { deployment };
+    const replay =
+      deadLetters &&
+      this.child(
+        k8s.batch.v1.CronJob,
+        "replay",
+        {
+          metadata: {
+            ...meta,
+            name: `${name}-replay`,
+            labels: { ...meta.labels, [componentLabel]: "replay" },
+            annotations: { "fivefold/dead-letters": deadLetters.name },
+          },
+          spec: planReplay({ consumer, program: programOf("../../functions/relay/replay.main.ts"), settings }),
+        },
+        args.transform?.replay,
+        { dependsOn },
+      );
+    this.nodes = { deployment, replay };
     this.registerOutputs({});
   }
 }
@@ -110,8 +141,8 @@ function bindTarget(consumer: Consumer, target: Target): Binding {
   };
 }
 
-function bindTopic(consumer: Consumer, name: string, topic: Sink): Binding {
-  return topic.bind(consumer, { name, kind: "records", access: "write", encoding: "json" });
+function bindTopic(consumer: Consumer, name: string, topic: Sink, access: Access = "write"): Binding {
+  return topic.bind(consumer, { name, kind: "records", access, encoding: "json" });
 }
 
 /** The relay of a trigger: it belongs to the function and lives beside it. */
@@ -120,7 +151,7 @@ export function trigger<Out>(
   // biome-ignore lint/suspicious/noExplicitAny: the verb that makes the relay has checked the types
   fn: EventFunction<any, Out>,
   { into, ...options }: TriggerOptions<Out>,
-  deadLetters: Sink,
+  deadLetters: DeadLetters,
 ): void {
   const name = `${source.name.replaceAll(/[^a-z0-9]+/g, "-")}-to-${fn.contract.name}`;
   const target = { function: fn, into };

@@ -1,16 +1,17 @@
 /**
  * Runs in the cluster for `npm run verify -- iot`: plays the simulated devices against the gateway, watches the mart
- * fill, and accounts for every event in mart, lake and dead letters. Prints progress, then one line `RESULT {json}`.
+ * fill, and accounts for every event in mart, lake and dead letters; or accounts for an earlier run again. Prints
+ * progress, then one line `RESULT {json}`.
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 // The package exports its program only, not its data.
 import seattle from "../../node_modules/vega-datasets/data/seattle-weather-hourly-normals.csv";
 import { readSettings } from "../kit/settings.ts";
-import { type DeadLetter, markDeadLetters } from "../verify/dead-letters.ts";
+import { type DeadLetter, deadLetterTopic } from "../verify/dead-letters.ts";
 import { linesAfter } from "../verify/lake.ts";
-import { account, type Entry, type Observation, speed } from "../verify/ledger.ts";
-import { connectMart } from "../verify/mart.ts";
+import { account, type Entry, type Observation, type Speed, speed } from "../verify/ledger.ts";
+import { connectMart, type Mart } from "../verify/mart.ts";
 import type { Measurement } from "./events.ts";
 import { Fleet, type GatewaySettings } from "./fleet.ts";
 import { measure, objectKey } from "./measurement.ts";
@@ -20,6 +21,8 @@ interface Arguments {
   readonly rate: number;
   readonly seconds: number;
   readonly seed: number;
+  /** Of an earlier run: it is accounted for again. */
+  readonly run?: number;
 }
 /** The mart is asked this often; latencies are known no better. */
 const pollMilliseconds = 100;
@@ -35,47 +38,84 @@ const ports = "verify";
 const gateway = readSettings<GatewaySettings>(ports, "gateway");
 const { url: httpUrl } = readSettings<{ url: string }>(ports, "http");
 
+/** What is sent, or was in an earlier run, and what the gateway said to it. */
+interface Sent {
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Ids with the answer. */
+  readonly refused: ReadonlyMap<string, string>;
+}
+
 async function main(): Promise<void> {
   const names = Object.keys(gateway.passwords);
-  const firstSequence = Date.now();
-  const sends = simulate({ ...args, series: hours(seattle), devices: names, firstSequence });
-  const isOfThisRun = (id: string) => Number(id.slice(id.lastIndexOf("-") + 1)) >= firstSequence;
-  say(
-    `${sends.length} events from ${names.length} devices, ${args.rate} readings/s for ${args.seconds} s, seed ${args.seed}`,
+  const run = args.run ?? Date.now();
+  const sends = simulate({ ...args, series: hours(seattle), devices: names, firstSequence: run });
+  const isOfThisRun = (id: string) => Number(id.slice(id.lastIndexOf("-") + 1)) >= run;
+  const mart = await connectMart<Measurement>(readSettings(ports, "mart"));
+  const deadLetters = ["raw-dead-letters", "readings-dead-letters"].map((port) =>
+    deadLetterTopic(readSettings(ports, port), run),
   );
 
-  const mart = await connectMart<Measurement>(readSettings(ports, "mart"));
-  const deadLetters = await Promise.all(
-    ["raw-dead-letters", "readings-dead-letters"].map((port) => markDeadLetters(readSettings(ports, port))),
+  const { sent, speed } = args.run === undefined ? await send(sends, mart) : { sent: earlier(sends), speed: undefined };
+
+  const byPayload = new Map(sends.map((send) => [send.payload, idOf(send)]));
+  const readings = new Map(sends.flatMap(({ reading }) => (reading ? [[reading.id, measure(reading)] as const] : [])));
+  const letters = async () => {
+    const read = await Promise.all(deadLetters.map((topic) => topic.read()));
+    const identified = (of: "open" | "sentAgain") =>
+      read.flatMap((topic) => topic[of]).flatMap((letter) => identify(letter, byPayload, readings));
+    return { open: new Map(identified("open")), sentAgain: new Set(identified("sentAgain").map(([id]) => id)) };
+  };
+  // The last events may still be on their way to the dead letters.
+  const bad = sends.filter(({ fate }) => fate === "dead-lettered").map(idOf);
+  let buried = await letters();
+  for (const latest = Date.now() + patienceMilliseconds; Date.now() < latest; buried = await letters()) {
+    if (bad.every((id) => buried.open.has(id))) break;
+    await sleep(1_000);
+  }
+  const rows = (await mart.rows()).filter(({ id }) => isOfThisRun(id));
+  const observation: Observation = {
+    stores: new Map([
+      ["mart", new Map(rows.map((row) => [row.id, { times: 1, right: isRight(row, readings.get(row.id)) }]))],
+      ["lake", await inLake(run, readings, isOfThisRun)],
+    ]),
+    deadLetters: buried.open,
+    refused: sent.refused,
+    effects: new Map(
+      [...Map.groupBy(rows, ({ device }) => device)].map(([device, own]) => [device, own.map(({ id }) => id)]),
+    ),
+    sentAgain: buried.sentAgain,
+  };
+  const ledger = account([...sent.entries.values()], observation, "bad-input");
+  console.log(`RESULT ${JSON.stringify({ ...args, run, ...ledger, ...speed })}`);
+  await Promise.all([mart.close(), ...deadLetters.map((topic) => topic.close())]);
+}
+
+/** Plays the devices, and waits until everything is stored or nothing comes any more. */
+async function send(sends: readonly Send[], mart: Mart<Measurement>): Promise<{ sent: Sent; speed: Speed }> {
+  say(
+    `${sends.length} events from ${Object.keys(gateway.passwords).length} devices, ${args.rate} readings/s for ${args.seconds} s, seed ${args.seed}`,
   );
   const fleet = await Fleet.connect(gateway, httpUrl);
-  say(`${names.length} devices connected`);
+  say("all devices are connected");
 
   const start = performance.now();
   const now = () => performance.now() - start;
-  const sent = new Map<string, Entry>();
-  const refused = new Map<string, string>();
   const seen = new Map<string, number>();
-  const wanted = new Set(sends.filter(({ fate }) => fate === "stored").map(({ reading }) => reading?.id));
-
+  const wanted = new Set(sends.filter(({ fate }) => fate === "stored").map(idOf));
   const watching = new AbortController();
   const watch = mart.watch(pollMilliseconds, watching.signal, (id) => {
-    if (isOfThisRun(id) && !seen.has(id)) seen.set(id, now());
+    if (wanted.has(id) && !seen.has(id)) seen.set(id, now());
   });
 
-  // Devices
-  const orders = new Map<string, number>();
+  const entries = new Map<string, Entry>();
+  const refused = new Map<string, string>();
+  const enter = entering(entries);
   const answers: Promise<void>[] = [];
   let reported = 0;
   for (const send of sends) {
     const early = send.time - now();
     if (early > 1) await sleep(early);
-    const id = idOf(send);
-    if (!sent.has(id)) {
-      const order = (orders.get(send.device) ?? -1) + 1;
-      orders.set(send.device, order);
-      sent.set(id, { id, key: send.device, order, fate: send.fate, sentAt: now() });
-    }
+    const id = enter(send, now());
     answers.push(
       fleet.send(send).then((answer) => {
         if (answer !== "accepted") refused.set(id, answer);
@@ -83,13 +123,12 @@ async function main(): Promise<void> {
     );
     if (now() - reported > 10_000) {
       reported = now();
-      say(`${Math.round(now() / 1000)} s: ${sent.size} sent, ${seen.size} stored`);
+      say(`${Math.round(now() / 1000)} s: ${entries.size} sent, ${seen.size} stored`);
     }
   }
   await Promise.all(answers);
   say(`all sent after ${Math.round(now() / 1000)} s; waiting for the last`);
 
-  // Until all is there, or nothing comes any more
   let progress = { at: now(), stored: seen.size };
   while (seen.size < wanted.size && now() - progress.at < patienceMilliseconds) {
     await sleep(pollMilliseconds);
@@ -98,38 +137,32 @@ async function main(): Promise<void> {
   watching.abort();
   await watch;
   await fleet.close();
+  const stored = [...seen].map(([id, seenAt]) => ({ sentAt: (entries.get(id) as Entry).sentAt, seenAt }));
+  return { sent: { entries, refused }, speed: speed(stored, args.seconds) };
+}
 
-  // What is where
-  const byPayload = new Map(sends.map((send) => [send.payload, idOf(send)]));
-  const readings = new Map(sends.flatMap(({ reading }) => (reading ? [[reading.id, measure(reading)] as const] : [])));
-  // The last events may still be on their way to the dead letters.
-  const bad = sends.filter(({ fate }) => fate === "dead-lettered").map(idOf);
-  const buried = new Map<string, string>();
-  for (const latest = now() + patienceMilliseconds; ; await sleep(1_000)) {
-    const letters = (await Promise.all(deadLetters.map((topic) => topic.read()))).flat();
-    for (const letter of letters)
-      for (const [id, reason] of identify(letter, byPayload, readings)) buried.set(id, reason);
-    if (bad.every((id) => buried.has(id)) || now() > latest) break;
-  }
-  const rows = (await mart.rows()).filter(({ id }) => isOfThisRun(id));
-  await mart.close();
-  const observation: Observation = {
-    stores: new Map([
-      ["mart", new Map(rows.map((row) => [row.id, { times: 1, right: isRight(row, readings.get(row.id)) }]))],
-      ["lake", await inLake(firstSequence, readings, isOfThisRun)],
-    ]),
-    deadLetters: buried,
-    refused,
-    effects: new Map(
-      [...Map.groupBy(rows, ({ device }) => device)].map(([device, own]) => [device, own.map(({ id }) => id)]),
-    ),
+/** What an earlier run has sent; what the gateway said to it then is not known any more. */
+function earlier(sends: readonly Send[]): Sent {
+  say(`the events of the run ${args.run} are accounted for again; nothing is sent`);
+  const entries = new Map<string, Entry>();
+  const enter = entering(entries);
+  for (const send of sends) enter(send, send.time);
+  const refused = sends.filter(({ fate }) => fate === "refused").map((send) => [idOf(send), "then"] as const);
+  return { entries, refused: new Map(refused) };
+}
+
+/** Enters each event once, with its place among those of its device, and tells its id. */
+function entering(entries: Map<string, Entry>): (send: Send, sentAt: number) => string {
+  const orders = new Map<string, number>();
+  return (send, sentAt) => {
+    const id = idOf(send);
+    if (!entries.has(id)) {
+      const order = (orders.get(send.device) ?? -1) + 1;
+      orders.set(send.device, order);
+      entries.set(id, { id, key: send.device, order, fate: send.fate, sentAt });
+    }
+    return id;
   };
-  const ledger = account([...sent.values()], observation, "bad-input");
-  const stored = [...seen].flatMap(([id, seenAt]) => {
-    const entry = sent.get(id);
-    return entry ? [{ sentAt: entry.sentAt, seenAt }] : [];
-  });
-  console.log(`RESULT ${JSON.stringify({ ...args, ...ledger, ...speed(stored, args.seconds) })}`);
 }
 
 /** A reading has its own id; what can be no reading is known by its payload. */

@@ -47,6 +47,26 @@ export function publisher(kafka: KafkaConnection, clientId: string): Publisher {
   };
 }
 
+/** The publishers of one process, to be closed together. */
+export class Publishers {
+  readonly #clientId: string;
+  readonly #made: Publisher[] = [];
+
+  constructor(clientId: string) {
+    this.#clientId = clientId;
+  }
+
+  to(kafka: KafkaConnection): Publisher {
+    const made = publisher(kafka, this.#clientId);
+    this.#made.push(made);
+    return made;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#made.map((made) => made.close()));
+  }
+}
+
 function withoutUndefinedKey({ key, ...record }: OutgoingRecord) {
   return key === undefined ? record : { ...record, key };
 }

@@ -2,14 +2,13 @@
 import { readSettings } from "../kit/settings.ts";
 import { deadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
-import { messageOf, type Source, systemClock, type Target } from "./event.ts";
-import { type Publisher, publisher } from "./kafka.ts";
+import { messageOf, type Source, systemClock } from "./event.ts";
+import { Publishers } from "./kafka.ts";
 import { log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { serveOperations } from "./operations.ts";
-import { type KafkaConnection, parseSettings, type RelaySettings } from "./settings.ts";
-import { functionTarget } from "./targets/function.ts";
-import { topicTarget } from "./targets/topic.ts";
+import { nameOf, parseSettings, type RelaySettings } from "./settings.ts";
+import { targetOf } from "./targets/target.ts";
 
 const port = Number(process.env.RELAY_PORT ?? 9090);
 const drainMilliseconds = 18_000;
@@ -26,37 +25,16 @@ async function sourceOf({ source, inFlight }: RelaySettings, metrics: Metrics): 
   }
 }
 
-function targetOf({ target, into }: RelaySettings, publish: (kafka: KafkaConnection) => Publisher): Target {
-  if (target.kind === "topic") return topicTarget(publish(target.kafka), target.topic);
-  return functionTarget(target, into && { ...into, publisher: publish(into.kafka) });
-}
-
-function nameOf({ source }: RelaySettings): string {
-  switch (source.kind) {
-    case "kafka":
-      return source.group;
-    case "mongo":
-      return source.tokens;
-    case "mqtt":
-      return source.clientId;
-  }
-}
-
 async function run(settings: RelaySettings): Promise<void> {
   const name = nameOf(settings);
   const metrics = new Metrics();
-  const publishers: Publisher[] = [];
-  const publish = (kafka: KafkaConnection) => {
-    const made = publisher(kafka, name);
-    publishers.push(made);
-    return made;
-  };
+  const publishers = new Publishers(name);
   const letters = settings.deadLetters;
   const source = await sourceOf(settings, metrics);
   const delivery = new Delivery<never>({
     source,
-    target: targetOf(settings, publish),
-    deadLetters: letters && deadLetters(publish(letters.kafka), letters.topic, name),
+    target: targetOf(settings, publishers),
+    deadLetters: letters && deadLetters(publishers.to(letters.kafka), letters.topic, name),
     limits: settings,
     clock: systemClock,
     metrics,
@@ -75,7 +53,7 @@ async function run(settings: RelaySettings): Promise<void> {
     source.drain();
     await delivery.stop();
     await source.close();
-    await Promise.all(publishers.map((made) => made.close()));
+    await publishers.close();
     log("info", "the relay has stopped");
     process.exit(0);
   };

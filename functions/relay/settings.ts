@@ -74,7 +74,13 @@ export const RelaySettings = z
     /** Where what the function answers goes, with the event's key and trace. */
     into: z.strictObject({ ...Topic.shape, encoding: z.enum(["json", "text"]).default("json") }).optional(),
     /** Left out: an event that fails is tried for ever, and holds up its key. */
-    deadLetters: Topic.optional(),
+    deadLetters: z
+      .strictObject({
+        ...Topic.shape,
+        /** A consumer group of its own, to send them again. */
+        group: z.string().min(1),
+      })
+      .optional(),
     retries: z.int().min(0).default(10),
     backoff: z
       .strictObject({ firstMilliseconds: positive.default(200), longestMilliseconds: positive.default(30_000) })
@@ -101,6 +107,18 @@ export type TargetSettings<Kind extends RelaySettings["target"]["kind"]> = Extra
   RelaySettings["target"],
   { kind: Kind }
 >;
+
+/** What the relay is called in its source, its logs and its dead letters. */
+export function nameOf({ source }: RelaySettings): string {
+  switch (source.kind) {
+    case "kafka":
+      return source.group;
+    case "mongo":
+      return source.tokens;
+    case "mqtt":
+      return source.clientId;
+  }
+}
 
 /**
  * Checks a relay's settings and fills in the defaults.

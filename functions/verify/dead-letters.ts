@@ -1,67 +1,32 @@
-/** Reads the dead letters that a run adds to a topic. */
-import { Consumer, ListOffsetTimestamps, MessagesStreamModes, stringDeserializers } from "@platformatic/kafka";
-import { type KafkaConnection, kafkaOptions } from "../kit/kafka.ts";
+/** Reads the dead letters of a run from a topic, and what became of them. */
+import { type ReadableTopic, topicReader } from "../kit/topic-reader.ts";
+import { parseDeadLetter } from "../relay/dead-letters.ts";
 
 export interface DeadLetter {
-  readonly key: string | undefined;
   readonly value: string;
   readonly reason: string;
 }
 
-/** As the source of a relay: a topic to read, as a group of its own. */
-export interface DeadLetterSettings {
-  readonly kafka: KafkaConnection;
-  readonly topic: string;
-  readonly group: string;
+export interface DeadLetterTopic {
+  read(): Promise<{ readonly open: DeadLetter[]; readonly sentAgain: DeadLetter[] }>;
+  close(): Promise<void>;
 }
 
-/** Remembers where the topic ends now; `read` answers what has come since. */
-export async function markDeadLetters(settings: DeadLetterSettings): Promise<{ read(): Promise<DeadLetter[]> }> {
-  const start = await withConsumer(settings, endOffsets);
+/** @param since when the run began, in milliseconds since 1970 */
+export function deadLetterTopic(topic: ReadableTopic, since: number): DeadLetterTopic {
+  const reader = topicReader(topic);
   return {
-    read: () =>
-      withConsumer(settings, async (consumer, topic) => {
-        const ends = await endOffsets(consumer, topic);
-        const open = new Set(ends.flatMap((end, partition) => (end > (start[partition] ?? 0n) ? [partition] : [])));
-        const letters: DeadLetter[] = [];
-        if (open.size === 0) return letters;
-        const stream = await consumer.consume({
-          topics: [topic],
-          mode: MessagesStreamModes.MANUAL,
-          offsets: ends.map((_, partition) => ({ topic, partition, offset: start[partition] ?? 0n })),
-          autocommit: false,
-        });
-        for await (const { key, value, headers, partition, offset } of stream) {
-          letters.push({ key, value, reason: headers.get("dead-letter-reason") ?? "" });
-          if (offset + 1n >= (ends[partition] ?? 0n)) open.delete(partition);
-          if (open.size === 0) break;
-        }
-        await stream.close();
-        return letters;
-      }),
+    async read() {
+      const letters = new Map<string, DeadLetter>();
+      const sent = new Set<string>();
+      for await (const record of reader.read(await reader.since(since), await reader.ends())) {
+        const found = parseDeadLetter(record);
+        if (found.kind === "letter") letters.set(found.id, { value: record.value.toString(), reason: found.reason });
+        else if (found.state === "sent") sent.add(found.id);
+      }
+      const of = (again: boolean) => [...letters].filter(([id]) => sent.has(id) === again).map(([, letter]) => letter);
+      return { open: of(false), sentAgain: of(true) };
+    },
+    close: () => reader.close(),
   };
-}
-
-type StringConsumer = Consumer<string, string, string, string>;
-
-async function withConsumer<T>(
-  { kafka, topic, group }: DeadLetterSettings,
-  use: (consumer: StringConsumer, topic: string) => Promise<T>,
-): Promise<T> {
-  const consumer: StringConsumer = new Consumer({
-    ...kafkaOptions(kafka),
-    clientId: group,
-    groupId: group,
-    deserializers: stringDeserializers,
-  });
-  try {
-    return await use(consumer, topic);
-  } finally {
-    await consumer.close(true);
-  }
-}
-
-async function endOffsets(consumer: StringConsumer, topic: string): Promise<bigint[]> {
-  const offsets = await consumer.listOffsets({ topics: [topic], timestamp: ListOffsetTimestamps.LATEST });
-  return offsets.get(topic) ?? [];
 }

@@ -19,6 +19,8 @@ export interface Observation {
   readonly refused: ReadonlyMap<string, string>;
   /** Ids in the order of their first effect, by key. */
   readonly effects: ReadonlyMap<string, readonly string[]>;
+  /** Ids of dead letters that were sent again: they take effect when they can. */
+  readonly sentAgain: ReadonlySet<string>;
 }
 
 export interface Ledger {
@@ -62,7 +64,7 @@ export function account(entries: readonly Entry[], seen: Observation, deadLetter
   for (const id of seen.deadLetters.keys())
     if (!expected.has(id)) problems.push(`${id}: a dead letter of something that was never sent`);
 
-  problems.push(...misordered(entries, seen.effects));
+  problems.push(...misordered(entries, seen));
   return {
     sent: entries.length,
     stored: count.stored,
@@ -72,13 +74,13 @@ export function account(entries: readonly Entry[], seen: Observation, deadLetter
   };
 }
 
-function misordered(entries: readonly Entry[], effects: Observation["effects"]): string[] {
+function misordered(entries: readonly Entry[], { effects, sentAgain }: Observation): string[] {
   const order = new Map(entries.map(({ id, order }) => [id, order]));
   return [...effects].flatMap(([key, ids]) => {
     let last = -1;
     for (const id of ids) {
       const place = order.get(id);
-      if (place === undefined) continue;
+      if (place === undefined || sentAgain.has(id)) continue;
       if (place < last) return [`${key}: ${id} took effect after younger events`];
       last = place;
     }

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { say } from "../log.ts";
+import { runJob } from "../job.ts";
 import { Problem } from "../problem.ts";
 import { type Kubectl, kubectl } from "../toolchain/kubectl.ts";
 
@@ -9,18 +9,22 @@ interface Result {
   readonly rate: number;
   readonly seconds: number;
   readonly seed: number;
+  /** Names this run, to account for it again. */
+  readonly run: number;
   readonly sent: number;
   readonly stored: number;
   readonly deadLettered: number;
   readonly refused: number;
   readonly problems: readonly string[];
-  readonly throughput: number;
+  /** Missing where an earlier run is accounted for again, as are the following. */
+  readonly throughput?: number;
   readonly worstWindow: number;
   readonly p50: number;
   readonly p99: number;
 }
 
-const usage = "Use: npm run verify -- iot [--rate 50] [--seconds 30] [--seed 1] [--json FILE] [--context NAME]";
+const usage =
+  "Use: npm run verify -- iot [--rate 50] [--seconds 30] [--seed 1] [--run RUN] [--json FILE] [--context NAME]";
 const mostProblemsShown = 20;
 
 /** `verify STACK`: sends simulated events through a deployed architecture and accounts for every one of them. */
@@ -32,6 +36,7 @@ export async function run(args: readonly string[]): Promise<number> {
       rate: { type: "string", default: "50" },
       seconds: { type: "string", default: "30" },
       seed: { type: "string", default: "1" },
+      run: { type: "string" },
       json: { type: "string" },
       context: { type: "string" },
     },
@@ -42,11 +47,21 @@ export async function run(args: readonly string[]): Promise<number> {
     rate: whole("rate", values.rate, 1, 100_000),
     seconds: whole("seconds", values.seconds, 1, 86_400),
     seed: whole("seed", values.seed, 0, 2 ** 31 - 1),
+    ...(values.run !== undefined && { run: whole("run", values.run, 1, Number.MAX_SAFE_INTEGER) }),
   };
 
   const cluster = await kubectl(values.context);
   const standIns = await standInsOf(cluster);
-  const result = await runJob(cluster, stack, settings);
+  const template = await cluster.json("get", "cronjob", "verify", "-n", stack).catch(() => {
+    throw new Problem(
+      `Stack "${stack}" is not deployed, or has no verifier.`,
+      `Deploy it first: npm start -- ${stack}`,
+    );
+  });
+  const result = await runJob<Result>(cluster, template, {
+    name: `verify-${Date.now().toString(36)}`,
+    env: { name: "VERIFY_ARGUMENTS", value: JSON.stringify(settings) },
+  });
   print(stack, result, standIns);
   if (values.json) await writeFile(values.json, `${JSON.stringify({ stack, standIns, ...result }, null, 2)}\n`);
   return result.problems.length === 0 ? 0 : 1;
@@ -57,40 +72,6 @@ function whole(name: string, text: string, least: number, most: number): number 
   if (!Number.isInteger(value) || value < least || value > most)
     throw new Problem(`--${name} must be a whole number from ${least} to ${most}, got "${text}".`, usage);
   return value;
-}
-
-/** The stack holds the verifier as a suspended CronJob: a run is a Job made from it, removed afterwards. */
-async function runJob(cluster: Kubectl, stack: string, settings: object): Promise<Result> {
-  const template = await cluster.json("get", "cronjob", "verify", "-n", stack).catch(() => {
-    throw new Problem(
-      `Stack "${stack}" is not deployed, or has no verifier.`,
-      `Deploy it first: npm start -- ${stack}`,
-    );
-  });
-  const name = `verify-${Date.now().toString(36)}`;
-  const spec = structuredClone(template.spec.jobTemplate.spec);
-  spec.template.spec.containers[0].env = [{ name: "VERIFY_ARGUMENTS", value: JSON.stringify(settings) }];
-  const job = { apiVersion: "batch/v1", kind: "Job", metadata: { name, namespace: stack }, spec };
-  const remove = () => cluster.text("delete", "job", name, "-n", stack, "--cascade=foreground", "--ignore-not-found");
-  const interrupted = () => remove().finally(() => process.exit(130));
-  process.once("SIGINT", interrupted);
-  try {
-    await cluster.apply(job);
-    // A verifier that ends at once was never seen ready; its output says why.
-    await cluster
-      .text("wait", `job/${name}`, "-n", stack, "--for=jsonpath={.status.ready}=1", "--timeout=120s")
-      .catch(() => {});
-    let result: Result | undefined;
-    await cluster.lines(["logs", "-f", `job/${name}`, "-n", stack, "--pod-running-timeout=120s"], (line) => {
-      if (line.startsWith("RESULT ")) result = JSON.parse(line.slice("RESULT ".length));
-      else say(line);
-    });
-    if (!result) throw new Problem("The verifier ended without a ledger.", "What it said last is above.");
-    return result;
-  } finally {
-    process.off("SIGINT", interrupted);
-    await remove();
-  }
 }
 
 /** Nodes say which of their parts are stand-ins for the real ones. */
@@ -110,12 +91,16 @@ function print(stack: string, result: Result, standIns: readonly string[]): void
     ["  dead-lettered with the right reason", deadLettered],
     ["  refused at the gateway", refused],
     ["  unaccounted for", problems.length],
-    [`throughput, of ${rate}/s for ${seconds} s`, `${throughput.toFixed(1)}/s`],
-    ["worst 10 seconds", `${worstWindow.toFixed(1)}/s (${((100 * worstWindow) / rate).toFixed(1)} %)`],
-    ["end to end, p50 / p99", `${Math.round(p50)} ms / ${Math.round(p99)} ms`],
   ];
+  if (throughput !== undefined) {
+    rows.push(
+      [`throughput, of ${rate}/s for ${seconds} s`, `${throughput.toFixed(1)}/s`],
+      ["worst 10 seconds", `${worstWindow.toFixed(1)}/s (${((100 * worstWindow) / rate).toFixed(1)} %)`],
+      ["end to end, p50 / p99", `${Math.round(p50)} ms / ${Math.round(p99)} ms`],
+    );
+  }
   const width = Math.max(...rows.map(([label]) => label.length));
-  console.log(`\nLedger of ${stack}, seed ${result.seed}`);
+  console.log(`\nLedger of ${stack}, seed ${result.seed}, run ${result.run}`);
   for (const [label, value] of rows) console.log(`  ${label.padEnd(width)}  ${value}`);
   for (const problem of problems.slice(0, mostProblemsShown)) console.log(`  ! ${problem}`);
   if (problems.length > mostProblemsShown) console.log(`  ! and ${problems.length - mostProblemsShown} more`);

@@ -13,7 +13,8 @@ export interface Kubectl {
   /** The objects a command names. */
   // biome-ignore lint/suspicious/noExplicitAny: objects of any kind
   json(...args: string[]): Promise<any>;
-  apply(object: object): Promise<void>;
+  /** Fails where the object is there already. */
+  create(object: object): Promise<void>;
   /** Gives each line as it is said, and ends when the command does. */
   lines(args: readonly string[], line: (text: string) => void): Promise<void>;
 }
@@ -34,8 +35,8 @@ export async function kubectl(context?: string): Promise<Kubectl> {
   return {
     text,
     json: async (...args) => JSON.parse(await text(...args, "--output=json")),
-    apply: async (object) => {
-      await run(program, ["apply", "--filename=-"], { env, input: JSON.stringify(object) });
+    create: async (object) => {
+      await run(program, ["create", "--filename=-"], { env, input: JSON.stringify(object) });
     },
     lines: async (args, line) => {
       const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "inherit"] });

@@ -62,7 +62,7 @@ describe("from Kafka to a function", () => {
     const settings = {
       source: { kind: "kafka", kafka: lab.kafka, topic: "killed", group: "killed" },
       target,
-      deadLetters: { kafka: lab.kafka, topic: "killed-dead" },
+      deadLetters: { kafka: lab.kafka, topic: "killed-dead", group: "killed-dead" },
       batch: { events: 50 },
     };
     await lab.produce("killed", readings(count, keys));
@@ -151,7 +151,7 @@ describe("from Kafka to a function", () => {
       source: { kind: "kafka", kafka: lab.kafka, topic: "poison", group: "poison" },
       target,
       into: { kafka: lab.kafka, topic: "poison-out" },
-      deadLetters: { kafka: lab.kafka, topic: "poison-dead" },
+      deadLetters: { kafka: lab.kafka, topic: "poison-dead", group: "poison-dead" },
       retries: 2,
     });
     await lab.produce("poison", readings(1000, 20));
@@ -183,7 +183,7 @@ describe("from Kafka to a function", () => {
     const relay = await lab.relay("waits", {
       source: { kind: "kafka", kafka: lab.kafka, topic: "waits", group: "waits" },
       target: { ...target, address: { ...target.address, url: `http://localhost:${port}/` } },
-      deadLetters: { kafka: lab.kafka, topic: "waits-dead" },
+      deadLetters: { kafka: lab.kafka, topic: "waits-dead", group: "waits-dead" },
       backoff: { longestMilliseconds: 3_000 },
     });
     await lab.produce("waits", readings(count, 30));

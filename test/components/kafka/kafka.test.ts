@@ -313,7 +313,7 @@ describe("ExistingKafka", () => {
       raw.bind(consumerIn(namespace), use("records", "write"));
     });
     expect(own(deployment)).toEqual([
-      "Acl writer-to-msk-store-topic",
+      "Acl writer-to-msk-store-topic-write",
       "NetworkPolicy writer-to-msk-9096-egress",
       "RandomPassword writer-to-msk-store",
       "Topic msk-raw",

@@ -23,7 +23,11 @@ const topic = (name: string, schema: z.ZodType = z.object({})) => ({
     dependsOn: [],
   }),
   bind: (_: Consumer, port: PortUse) => ({
-    settings: pulumi.secret({ kafka: { ...connection, username: port.name }, topic: name }),
+    settings: pulumi.secret({
+      kafka: { ...connection, username: port.name },
+      topic: name,
+      ...(port.access === "read-write" && { group: port.name }),
+    }),
     dependsOn: [],
   }),
 });
@@ -72,7 +76,7 @@ describe("a relay", () => {
     expect(settingsOf(all, "edge")).toEqual({
       source: { kind: "kafka", kafka: connection, topic: "in", group: "edge" },
       target: { kind: "topic", kafka: { ...connection, username: "target" }, topic: "raw" },
-      deadLetters: { kafka: { ...connection, username: "dead-letters" }, topic: "dead" },
+      deadLetters: { kafka: { ...connection, username: "dead-letters" }, topic: "dead", group: "dead-letters" },
       retries: 2,
     });
     expect(() => parseSettings(settingsOf(all, "edge"))).not.toThrow();
@@ -134,6 +138,30 @@ describe("a relay", () => {
     expect(container.readinessProbe.httpGet.path).toBe("/readyz");
     expect(container.livenessProbe.httpGet.path).toBe("/healthz");
     expect(container.env).toContainEqual({ name: "FIVEFOLD_NAME", value: "edge" });
+  });
+
+  test("has its dead letters sent again by Jobs of a suspended CronJob, with its own settings", async () => {
+    const all = await relayOf(() => ({ deadLetters: topic("dead") }));
+    const [cronJob] = all.of("kubernetes:batch/v1:CronJob");
+    expect(cronJob?.name).toBe("edge-replay");
+    expect(cronJob?.inputs.metadata).toMatchObject({
+      name: "edge-replay",
+      labels: { "app.kubernetes.io/component": "replay" },
+      annotations: { "fivefold/dead-letters": "dead" },
+    });
+    // biome-ignore lint/suspicious/noExplicitAny: recorded inputs
+    const { suspend, jobTemplate } = cronJob?.inputs.spec as any;
+    expect(suspend).toBe(true);
+    const { metadata, spec } = jobTemplate.spec.template;
+    const deployment = deploymentOf(all, "edge");
+    expect(metadata.labels).toMatchObject(deployment.selector.matchLabels);
+    expect(spec.securityContext).toEqual(deployment.template.spec.securityContext);
+    expect(spec.containers[0].volumeMounts).toEqual(deployment.template.spec.containers[0].volumeMounts);
+    expect(spec.containers[0].env).toContainEqual({ name: "FIVEFOLD_NAME", value: "edge" });
+  });
+
+  test("without dead letters has nothing to send again", async () => {
+    expect((await relayOf(() => ({}))).of("kubernetes:batch/v1:CronJob")).toEqual([]);
   });
 
   test("is named after its edge by the verb that makes it", async () => {

@@ -1,0 +1,52 @@
+/** Runs programs of a stack in its cluster: the stack holds each as a suspended CronJob, and a run is a Job made from it. */
+import { say } from "./log.ts";
+import { Problem } from "./problem.ts";
+import type { Kubectl } from "./toolchain/kubectl.ts";
+
+export interface JobTemplate {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  // biome-ignore lint/suspicious/noExplicitAny: a CronJob's
+  readonly spec: any;
+}
+
+export interface JobOptions {
+  /** Two Jobs of one name cannot run at once. */
+  readonly name: string;
+  /** Environment variable of its only container. */
+  readonly env: { readonly name: string; readonly value: string };
+  /** Gets what the program says, save for its result.
+   *  @default - it is shown */
+  readonly line?: (text: string) => void;
+}
+
+/** Runs to the end and answers what the program printed as `RESULT {json}`. The Job is removed, also where it is interrupted. */
+export async function runJob<Result>(
+  cluster: Kubectl,
+  { metadata: { namespace }, spec: { jobTemplate } }: JobTemplate,
+  { name, env, line = say }: JobOptions,
+): Promise<Result> {
+  const spec = structuredClone(jobTemplate.spec);
+  const [container] = spec.template.spec.containers;
+  container.env = [...(container.env ?? []), env];
+  const remove = () =>
+    cluster.text("delete", "job", name, "-n", namespace, "--cascade=foreground", "--ignore-not-found");
+  const interrupted = () => remove().finally(() => process.exit(130));
+  await cluster.create({ apiVersion: "batch/v1", kind: "Job", metadata: { name, namespace }, spec });
+  process.once("SIGINT", interrupted);
+  try {
+    // A program that ends at once was never seen ready; its output says why.
+    await cluster
+      .text("wait", `job/${name}`, "-n", namespace, "--for=jsonpath={.status.ready}=1", "--timeout=120s")
+      .catch(() => {});
+    let result: Result | undefined;
+    await cluster.lines(["logs", "-f", `job/${name}`, "-n", namespace, "--pod-running-timeout=120s"], (text) => {
+      if (text.startsWith("RESULT ")) result = JSON.parse(text.slice("RESULT ".length));
+      else line(text);
+    });
+    if (!result) throw new Problem(`The job ${name} ended without a result.`, "What it said last is above.");
+    return result;
+  } finally {
+    process.off("SIGINT", interrupted);
+    await remove();
+  }
+}
