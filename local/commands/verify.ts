@@ -1,6 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { planChaos, strike } from "../chaos.ts";
 import { runJob } from "../job.ts";
+import { say } from "../log.ts";
 import { Problem } from "../problem.ts";
 import { type Kubectl, kubectl } from "../toolchain/kubectl.ts";
 
@@ -24,8 +26,10 @@ interface Result {
 }
 
 const usage =
-  "Use: npm run verify -- iot [--rate 50] [--seconds 30] [--seed 1] [--run RUN] [--json FILE] [--context NAME]";
+  "Use: npm run verify -- iot [--rate 50] [--seconds 30] [--seed 1] [--chaos] [--run RUN] [--json FILE] [--context NAME]";
 const mostProblemsShown = 20;
+/** What the verifier says when the first event goes out. */
+const readyToSend = "all devices are connected";
 
 /** `verify STACK`: sends simulated events through a deployed architecture and accounts for every one of them. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -37,6 +41,7 @@ export async function run(args: readonly string[]): Promise<number> {
       seconds: { type: "string", default: "30" },
       seed: { type: "string", default: "1" },
       run: { type: "string" },
+      chaos: { type: "boolean", default: false },
       json: { type: "string" },
       context: { type: "string" },
     },
@@ -58,12 +63,25 @@ export async function run(args: readonly string[]): Promise<number> {
       `Deploy it first: npm start -- ${stack}`,
     );
   });
+  const blows = values.chaos ? planChaos(settings.seed, settings.seconds) : [];
+  for (const { kind, time } of blows)
+    say(`chaos: a pod of the kind ${kind} is killed after ${(time / 1000).toFixed(1)} s`);
+  let striking: Promise<void> | undefined;
   const result = await runJob<Result>(cluster, template, {
     name: `verify-${Date.now().toString(36)}`,
     env: { name: "VERIFY_ARGUMENTS", value: JSON.stringify(settings) },
+    line: (text) => {
+      say(text);
+      if (text !== readyToSend) return;
+      striking = strike(blows, { cluster, stack, embedded: values.context === undefined });
+      // Waited for below; a failure before that is not to end the process.
+      striking.catch(() => {});
+    },
   });
+  await striking;
   print(stack, result, standIns);
-  if (values.json) await writeFile(values.json, `${JSON.stringify({ stack, standIns, ...result }, null, 2)}\n`);
+  const killed = blows.map(({ kind, time }) => ({ kind, time }));
+  if (values.json) await writeFile(values.json, `${JSON.stringify({ stack, standIns, killed, ...result }, null, 2)}\n`);
   return result.problems.length === 0 ? 0 : 1;
 }
 
