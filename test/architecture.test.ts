@@ -5,7 +5,7 @@ import ts from "typescript";
 import { describe, expect, it } from "vitest";
 
 const root = resolve(import.meta.dirname, "..");
-const folders = ["components", "functions", "stacks", "policy", "local"];
+const folders = ["bench", "components", "functions", "stacks", "policy", "local"];
 
 const sources = folders.flatMap((folder) => {
   try {

@@ -1,5 +1,5 @@
 /** The files of Mosquitto. */
-import { largestPacket, port, reader, topics } from "./defaults.ts";
+import { largestPacket, port, readers, topics } from "./defaults.ts";
 
 /** Where the container finds what is mounted. */
 export const paths = {
@@ -28,6 +28,8 @@ tls_version tlsv1.2
 max_packet_size ${largestPacket}
 
 allow_anonymous false
+# Otherwise a device could take over the session of another, or of a relay with all that waits in it.
+use_username_as_clientid true
 password_file ${paths.access}/passwords
 acl_file ${paths.access}/rules
 
@@ -50,9 +52,6 @@ connection_messages false
 `;
 }
 
-/** A device writes under its own name; nobody reads but the relay. */
-export const accessRules = `user ${reader}
-topic read ${topics.filter}
-
-pattern write ${topics.pattern}
+/** A device writes under its own name; nobody reads but the relays. */
+export const accessRules = `${readers.map((reader) => `user ${reader}\ntopic read ${topics.filter}\n\n`).join("")}pattern write ${topics.pattern}
 `;

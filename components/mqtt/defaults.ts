@@ -7,8 +7,8 @@ export const port = 8883;
 /** Of the image. */
 export const user = 1883;
 
-/** Reads what devices publish. No device can have this name. */
-export const reader = ".relay";
+/** Read what devices publish, one for each relay: a user has one session. No device can have such a name. */
+export const readers: readonly string[] = Array.from({ length: 8 }, (_, index) => `.relay-${index + 1}`);
 
 /** What devices publish, and which level of it names the device. */
 export const topics = { filter: "devices/+/readings", pattern: "devices/%u/readings", keyLevel: 1 } as const;

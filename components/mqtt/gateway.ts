@@ -5,13 +5,14 @@ import type { CredentialsSettings } from "../../functions/kit/clients/credential
 import type { Credentials } from "../../functions/kit/ports.ts";
 import type { Bindable, Binding, Consumer } from "../core/binding.ts";
 import { Certificates } from "../core/certificates.ts";
+import { KitError } from "../core/check.ts";
 import { Component, type Transform } from "../core/component.ts";
 import { labels, selector } from "../core/labels.ts";
 import type { Namespace } from "../core/namespace.ts";
 import { allow } from "../core/network.ts";
 import { perConsumer } from "../core/per-consumer.ts";
 import { accessRules, mosquittoConfiguration, startScript } from "./configuration.ts";
-import { port, reader } from "./defaults.ts";
+import { port, readers } from "./defaults.ts";
 import { credentialsEntry, devicePassword, mosquittoEntry } from "./passwords.ts";
 import { checkFilter, type MqttGatewaySettings, planMqttGateway } from "./plan.ts";
 import { statefulSet } from "./stateful-set.ts";
@@ -26,7 +27,8 @@ export interface MqttGatewayArgs extends MqttGatewaySettings {
 }
 
 /**
- * Where devices publish their readings: MQTT over TLS, a password for each device, and each device under its own name only.
+ * Where devices publish their readings: MQTT over TLS, a password for each device, and each device under its own name
+ * only. The name is its client id too, so a device has one connection: a second one takes the place of the first.
  *
  * The Secret `<name>-devices` holds each device's password. The gateway is one Mosquitto, which has no cluster of its
  * own: while it starts anew, devices wait. It confirms a reading before it is on disk, so what nobody has read yet of
@@ -46,6 +48,7 @@ export class MqttGateway extends Component {
   readonly #names: readonly string[];
   readonly #server: GatewayServer;
   readonly #passwords: pulumi.Output<Record<string, string>>;
+  #relays = 0;
 
   /** @throws KitError naming every problem of the settings */
   constructor(name: string, args: MqttGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -74,7 +77,7 @@ export class MqttGateway extends Component {
         "tls.crt": certificates.certificate,
         "tls.key": certificates.key,
         rules: accessRules,
-        passwords: all(mosquittoEntry, [reader, ...plan.devices]).apply((lines) =>
+        passwords: all(mosquittoEntry, [...readers, ...plan.devices]).apply((lines) =>
           lines.map(([, line]) => line).join(""),
         ),
       },
@@ -126,7 +129,14 @@ export class MqttGateway extends Component {
       parent: this,
       url: this.url,
       ca: certificates.ca,
-      password: root.apply((known) => devicePassword(known, reader)),
+      reader: () => {
+        const username = readers[this.#relays++];
+        if (username === undefined)
+          throw new KitError(`MqttGateway "${name}"`, [
+            `topics: at most ${readers.length} relays can read, each for one topic`,
+          ]);
+        return { username, password: root.apply((known) => devicePassword(known, username)) };
+      },
       reach: perConsumer((consumer) => [...allow(consumer, pods), service, set]),
     };
     const entries = pulumi.secret(all(credentialsEntry, plan.devices).apply(Object.fromEntries<string>));

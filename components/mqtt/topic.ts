@@ -3,7 +3,7 @@ import type { Records } from "../../functions/kit/ports.ts";
 import type { Bindable, Binding, Consumer } from "../core/binding.ts";
 import type { Namespace } from "../core/namespace.ts";
 import { Relay, type Source } from "../relay/relay.ts";
-import { reader, topics } from "./defaults.ts";
+import { topics } from "./defaults.ts";
 
 /** What the topics of one gateway need of it. */
 export interface GatewayServer {
@@ -13,8 +13,9 @@ export interface GatewayServer {
   readonly parent: pulumi.Resource;
   readonly url: pulumi.Output<string>;
   readonly ca: pulumi.Output<string>;
-  /** Of the one user that reads. */
-  readonly password: pulumi.Output<string>;
+  /** A user of its own for one more reader.
+   *  @throws KitError where there are no more */
+  reader(): { readonly username: string; readonly password: pulumi.Output<string> };
   /** Network rules for one consumer. */
   reach(consumer: Consumer): readonly pulumi.Resource[];
 }
@@ -42,15 +43,16 @@ export class MqttTopic implements Source {
 
   /** Lets a consumer read; the gateway keeps what it has not acknowledged, also while it is away. */
   source(consumer: Consumer): Binding {
-    const { url, ca, password, reach } = this.#server;
+    const { url, ca, reach } = this.#server;
+    const { username, password } = this.#server.reader();
     const settings = pulumi.secret({
       kind: "mqtt" as const,
       url,
-      username: reader,
+      username,
       password,
       ca,
       filter: this.filter,
-      clientId: `${consumer.namespace.componentName}.${consumer.name}`,
+      clientId: username,
       keyLevel: topics.keyLevel,
     });
     return { settings, dependsOn: reach(consumer) };

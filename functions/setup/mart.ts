@@ -64,6 +64,8 @@ async function ensureTable(run: Run, { database }: MartServer, { name, columns, 
   await run(lock);
   await run(`revoke all on database ${id(database)} from public`);
   await run("revoke all on schema public from public");
+  // Large objects belong to no schema: anyone could store them.
+  for (const make of largeObjectMakers) await run(`revoke execute on function pg_catalog.${make} from public`);
   const all = [...columns, ...ownColumns];
   const list = all.map(([column, definition]) => `${id(column)} ${definition}`).join(", ");
   const table = `public.${id(name)}`;
@@ -91,6 +93,8 @@ async function ensureTable(run: Run, { database }: MartServer, { name, columns, 
   }
   return `The table ${name} is in the database ${database}`;
 }
+
+const largeObjectMakers = ["lo_creat(integer)", "lo_create(oid)", "lo_from_bytea(oid, bytea)"];
 
 /** Adds the columns that are missing. Anything else would change or drop data, which is for people to do. */
 async function grow(run: Run, table: string, definitions: ReadonlyMap<string, string>): Promise<void> {

@@ -1,10 +1,14 @@
 /** The commands of the README, on a node of the tests' own: start, verify, pulumi by hand, stop, and what is left. */
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { audit, inventory } from "./audit.ts";
+import { refusals } from "./iot/refusals.ts";
+import { replay } from "./iot/replay.ts";
+import { readme } from "./readme.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 /** Beside a node of the user's own, never on it. */
@@ -29,14 +33,27 @@ async function fivefold(...args: string[]): Promise<{ code: number | null; outpu
 
 const minutes = 60_000;
 let folder = "";
+/** What there is of the instance before anything is started, and before the architecture is deployed. */
+let before = { start: new Set() as ReadonlySet<string>, deployment: new Set() as ReadonlySet<string> };
 
 beforeAll(async () => {
+  before = { ...before, start: await inventory(instance) };
   folder = await mkdtemp(join(tmpdir(), "fivefold-e2e-"));
 });
 afterAll(async () => {
   await fivefold("stop");
   await rm(folder, { recursive: true });
 }, 10 * minutes);
+
+describe("npm run pulumi -- up", () => {
+  it("deploys the platform by hand", { timeout: 50 * minutes }, async () => {
+    expect((await fivefold("node", "start")).code).toBe(0);
+    await fivefold("pulumi", "stack", "init", "platform");
+    const { code, output } = await fivefold("pulumi", "up", "-s", "platform", "--yes", "--non-interactive");
+    expect(code, output).toBe(0);
+    before = { ...before, deployment: await inventory(instance) };
+  });
+});
 
 describe("npm start", () => {
   it("ends with an exact ledger", { timeout: 50 * minutes }, async () => {
@@ -78,6 +95,30 @@ describe("npm run verify -- iot", () => {
   });
 });
 
+describe("npm run verify -- iot --chaos", () => {
+  it("accounts for every event while pods are killed", { timeout: 8 * minutes }, async () => {
+    const { code, output } = await fivefold(
+      "verify",
+      "iot",
+      "--rate",
+      "100",
+      "--seconds",
+      "30",
+      "--seed",
+      "3",
+      "--chaos",
+    );
+    for (const kind of ["relay", "function", "kafka", "mongo"])
+      expect(output).toMatch(new RegExp(`killed the pod .* \\(${kind}\\)`));
+    expect(output).toContain("Every event is accounted for.");
+    expect(code, output).toBe(0);
+  });
+});
+
+replay({ instance, stack: "iot", fivefold });
+refusals({ instance, stack: "iot" });
+readme({ instance });
+
 describe("npm run pulumi", () => {
   it("finds nothing to change after the start", { timeout: 5 * minutes }, async () => {
     const { code, output } = await fivefold(
@@ -105,12 +146,10 @@ describe("npm run pulumi", () => {
 });
 
 describe("npm run pulumi -- destroy", () => {
-  it("leaves no namespace and no volume of the architecture", { timeout: 10 * minutes }, async () => {
+  it("leaves nothing of the architecture", { timeout: 10 * minutes }, async () => {
     const { code, output } = await fivefold("pulumi", "destroy", "-s", "iot", "--yes", "--skip-preview");
     expect(code, output).toBe(0);
-    const left = await fivefold("kubectl", "get", "namespaces,pv,pvc", "-A", "-o", "name");
-    const own = ["default", "fission", "kube-node-lease", "kube-public", "kube-system"];
-    expect(left.output.trim().split("\n")).toEqual(own.map((name) => `namespace/${name}`));
+    expect(await audit(instance, before.deployment)).toEqual([]);
   });
 });
 
@@ -118,13 +157,6 @@ describe("npm stop", () => {
   it("leaves nothing behind", { timeout: 10 * minutes }, async () => {
     const { code, output } = await fivefold("stop");
     expect(code, output).toBe(0);
-    expect(existsSync(`/run/netns/${instance}`)).toBe(false);
-    expect(
-      readFileSync("/proc/mounts", "utf8")
-        .split("\n")
-        .filter((line) => line.includes(`/${instance}/`)),
-    ).toEqual([]);
-    const { stdout } = spawnSync("ps", ["-eo", "args"], { encoding: "utf8" });
-    expect(stdout.split("\n").filter((line) => line.includes(`/${instance}/`))).toEqual([]);
+    expect(await audit(instance, before.start)).toEqual([]);
   });
 });

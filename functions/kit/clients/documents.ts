@@ -1,12 +1,15 @@
 /** The client of the port kind `documents`: a MongoDB collection. Calls made at about the same time go as one command. */
 import {
   type AnyBulkWriteOperation,
+  type BulkWriteResult,
   type Collection,
   MongoBulkWriteError,
   MongoClient,
+  MongoClientClosedError,
   MongoError,
   MongoNetworkError,
   MongoServerSelectionError,
+  MongoTopologyClosedError,
 } from "mongodb";
 import { reasonOf, Unavailable } from "../errors.ts";
 import type { Documents } from "../ports.ts";
@@ -40,14 +43,42 @@ interface Write {
 type Written = "inserted" | "exists" | "put";
 
 /** What of a collection is used. */
-export type DocumentCollection = Pick<Collection<Stored>, "bulkWrite" | "find">;
+export interface DocumentCollection {
+  /** In order, up to the first that fails. */
+  readonly write: (
+    operations: readonly AnyBulkWriteOperation<Stored>[],
+  ) => Promise<Pick<BulkWriteResult, "upsertedIds">>;
+  readonly read: (ids: readonly string[]) => Promise<readonly Stored[]>;
+}
 
 const mostTogether = 200;
 const duplicateKey = 11000;
 
 /** Connects with the first call. TLS always, to a server whose certificate is verified; a write is done when a majority has it. */
 export async function connect(settings: DocumentsSettings): Promise<Documents<unknown>> {
-  const client = new MongoClient(`mongodb://${settings.hosts.join(",")}/`, {
+  let client = clientOf(settings);
+  const use = async <Result>(work: (collection: Collection<Stored>) => Promise<Result>): Promise<Result> => {
+    const used = client;
+    try {
+      return await work(used.db(settings.database).collection<Stored>(settings.collection));
+    } catch (error) {
+      // The driver may never find again a server that was killed: its monitor waits for ever (seen with 7.9.0).
+      if (error instanceof MongoServerSelectionError && client === used) {
+        client = clientOf(settings);
+        void used.close().catch(() => undefined);
+      }
+      throw error;
+    }
+  };
+  return documentsOf({
+    write: (operations) => use((collection) => collection.bulkWrite([...operations], { ordered: true })),
+    read: (ids) =>
+      use((collection) => collection.find({ _id: { $in: [...ids] } }, { batchSize: ids.length + 1 }).toArray()),
+  });
+}
+
+function clientOf(settings: DocumentsSettings): MongoClient {
+  return new MongoClient(`mongodb://${settings.hosts.join(",")}/`, {
     replicaSet: settings.replicaSet,
     auth: { username: settings.username, password: settings.password },
     authSource: settings.authSource,
@@ -60,7 +91,6 @@ export async function connect(settings: DocumentsSettings): Promise<Documents<un
     maxPoolSize: 10,
     ignoreUndefined: true,
   });
-  return documentsOf(client.db(settings.database).collection<Stored>(settings.collection));
 }
 
 /** Documents of a collection that is connected already. */
@@ -80,10 +110,7 @@ export function documentsOf(collection: DocumentCollection): Documents<unknown> 
 
 async function read(collection: DocumentCollection, ids: readonly string[]): Promise<unknown[]> {
   const wanted = [...new Set(ids)];
-  const found = await collection
-    .find({ _id: { $in: wanted } }, { batchSize: wanted.length + 1 })
-    .toArray()
-    .catch((error: unknown) => Promise.reject(meaningOf(error)));
+  const found = await collection.read(wanted).catch((error: unknown) => Promise.reject(meaningOf(error)));
   const documents = new Map(found.map(({ _id, ...fields }) => [_id, fields]));
   return ids.map((id) => documents.get(id));
 }
@@ -97,7 +124,7 @@ async function write(collection: DocumentCollection, batch: readonly Write[]): P
   while (outcomes.length < batch.length) {
     const rest = batch.slice(outcomes.length);
     try {
-      const { upsertedIds } = await collection.bulkWrite(rest.map(operation), { ordered: true });
+      const { upsertedIds } = await collection.write(rest.map(operation));
       outcomes.push(...rest.map((one, at) => written(one, at in upsertedIds)));
     } catch (error) {
       const failed = failedAt(error);
@@ -127,6 +154,8 @@ function meaningOf(error: unknown): Error {
   const isAway =
     error instanceof MongoNetworkError ||
     error instanceof MongoServerSelectionError ||
+    error instanceof MongoTopologyClosedError ||
+    error instanceof MongoClientClosedError ||
     (error instanceof MongoError &&
       ["RetryableWriteError", "RetryableError"].some((label) => error.hasErrorLabel(label)));
   return isAway ? new Unavailable(`MongoDB: ${reasonOf(error)}`, { cause: error }) : (error as Error);

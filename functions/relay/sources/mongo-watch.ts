@@ -9,7 +9,6 @@ import {
   type Document,
   MongoError,
   MongoNetworkError,
-  MongoServerSelectionError,
   ObjectId,
   type ResumeToken,
 } from "mongodb";
@@ -70,7 +69,9 @@ const transientCodes = new Set([
  * twice. A scan that was broken off begins again.
  *
  * @throws HistoryLost if the position is no longer in the oplog, or the collection was dropped or renamed
- * @throws MongoError if the server refuses, for example for lack of a role; failures of the network are tried again
+ * @throws MongoServerSelectionError if the server is away for longer than the client waits; other failures of the
+ *   network are tried again
+ * @throws MongoError if the server refuses, for example for lack of a role
  */
 export async function* watch(options: WatchOptions): AsyncGenerator<ChangeEvent> {
   const { collection, operations, signal, retrying, position: tell = async () => {} } = options;
@@ -215,7 +216,7 @@ const isHistoryLost = (error: unknown): boolean =>
   error instanceof MongoError && typeof error.code === "number" && historyLostCodes.has(error.code);
 
 function isTransient(error: unknown): error is MongoError {
-  if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
+  if (error instanceof MongoNetworkError) return true;
   if (!(error instanceof MongoError)) return false;
   return (
     (typeof error.code === "number" && transientCodes.has(error.code)) ||

@@ -19,8 +19,8 @@ export class MongoSource implements Source<MongoPosition> {
   readonly #settings: SourceSettings<"mongo">;
   readonly #metrics: Metrics;
   readonly #log: Log;
-  readonly #client: MongoClient;
-  readonly #tokens: ReturnType<typeof tokenStore>;
+  #client: MongoClient | undefined;
+  #tokens: ReturnType<typeof tokenStore> | undefined;
   readonly #stop = new AbortController();
   #watching = false;
   #paused: PromiseWithResolvers<void> | undefined;
@@ -31,17 +31,6 @@ export class MongoSource implements Source<MongoPosition> {
     this.#settings = settings;
     this.#metrics = metrics;
     this.#log = log;
-    const { hosts, replicaSet, username, password, authSource, ca, database } = settings;
-    this.#client = new MongoClient(`mongodb://${hosts.join(",")}/`, {
-      replicaSet,
-      auth: { username, password },
-      authSource,
-      tls: true,
-      ...(ca !== undefined && { ca }),
-      serverSelectionTimeoutMS: 5_000,
-      connectTimeoutMS: 5_000,
-    });
-    this.#tokens = tokenStore(this.#client.db(database), settings.tokens);
   }
 
   get ready(): boolean {
@@ -60,6 +49,7 @@ export class MongoSource implements Source<MongoPosition> {
       this.#watching = false;
       if (this.#stop.signal.aborted) return;
       await sink.forget();
+      await this.#client?.close();
       await sleep(restartAfter, undefined, { signal: this.#stop.signal }).catch(() => undefined);
     }
   }
@@ -75,7 +65,7 @@ export class MongoSource implements Source<MongoPosition> {
 
   async commit(positions: ReadonlyMap<string, MongoPosition>): Promise<void> {
     for (const position of positions.values()) {
-      await this.#tokens.save(position.token);
+      await this.#tokens?.save(position.token);
       this.#committed = position;
     }
   }
@@ -86,15 +76,19 @@ export class MongoSource implements Source<MongoPosition> {
   }
 
   async close(): Promise<void> {
-    await this.#client.close();
+    await this.#client?.close();
   }
 
   async #watch(sink: Sink<MongoPosition>): Promise<void> {
-    const { database, collection, key } = this.#settings;
+    const { database, collection, key, tokens } = this.#settings;
+    // The driver may never find again a server that was killed (see `kit/clients/documents.ts`).
+    const client = clientOf(this.#settings);
+    this.#client = client;
+    this.#tokens = tokenStore(client.db(database), tokens);
     const resumeAfter = await this.#tokens.load();
     this.#received = this.#committed = undefined;
     const changes = watch({
-      collection: this.#client.db(database).collection(collection),
+      collection: client.db(database).collection(collection),
       ...(resumeAfter !== undefined && { resumeAfter }),
       operations,
       signal: this.#stop.signal,
@@ -114,9 +108,21 @@ export class MongoSource implements Source<MongoPosition> {
 
   /** To be saved when all that was received is done. */
   async #moved(token: string): Promise<void> {
-    if (this.#received === this.#committed) await this.#tokens.save(token);
+    if (this.#received === this.#committed) await this.#tokens?.save(token);
     else if (this.#received) this.#received.token = token;
   }
+}
+
+function clientOf({ hosts, replicaSet, username, password, authSource, ca }: SourceSettings<"mongo">): MongoClient {
+  return new MongoClient(`mongodb://${hosts.join(",")}/`, {
+    replicaSet,
+    auth: { username, password },
+    authSource,
+    tls: true,
+    ...(ca !== undefined && { ca }),
+    serverSelectionTimeoutMS: 5_000,
+    connectTimeoutMS: 5_000,
+  });
 }
 
 function eventOf(

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import type { Binding } from "../../../components/core/binding.ts";
 import { Namespace } from "../../../components/core/namespace.ts";
+import { readers } from "../../../components/mqtt/defaults.ts";
 import { MqttGateway, type MqttGatewayArgs } from "../../../components/mqtt/gateway.ts";
 import { devicePassword, mosquittoEntry } from "../../../components/mqtt/passwords.ts";
 import { type CredentialsSettings, connect } from "../../../functions/kit/clients/credentials.ts";
@@ -64,20 +65,19 @@ describe("MqttGateway", () => {
     expect(only(deployment, "kubernetes:core/v1:Secret", "gateway-devices").metadata.name).toBe("gateway-devices");
   });
 
-  it("lets Mosquitto know all devices, and the one who reads", async () => {
+  it("lets Mosquitto know all devices, and those who read", async () => {
     const { passwords } = secretOf(await deployed(), "gateway-access");
     const names = passwords
       ?.trim()
       .split("\n")
       .map((line) => line.split(":")[0]);
-    expect(names).toEqual([".relay", "d1", "d2"]);
+    expect(names).toEqual([...readers, "d1", "d2"]);
   });
 
   it("lets devices write under their own names only", async () => {
     const { rules } = secretOf(await deployed(), "gateway-access");
     expect(rules?.split("\n").filter(Boolean)).toEqual([
-      "user .relay",
-      "topic read devices/+/readings",
+      ...readers.flatMap((reader) => [`user ${reader}`, "topic read devices/+/readings"]),
       "pattern write devices/%u/readings",
     ]);
   });
@@ -90,6 +90,7 @@ describe("MqttGateway", () => {
     expect(lines.filter((line) => line.startsWith("listener"))).toEqual(["listener 8883"]);
     for (const line of [
       "allow_anonymous false",
+      "use_username_as_clientid true",
       "certfile /access/tls.crt",
       "keyfile /access/tls.key",
       "persistence true",
@@ -149,10 +150,10 @@ describe("MqttGateway", () => {
     expect(await known(binding?.settings ?? {})).toMatchObject({
       kind: "mqtt",
       url: "mqtts://gateway.iot.svc:8883",
-      username: ".relay",
-      password: devicePassword(root, ".relay"),
+      username: ".relay-1",
+      password: devicePassword(root, ".relay-1"),
       filter: "devices/+/readings",
-      clientId: "iot.relay",
+      clientId: ".relay-1",
       keyLevel: 1,
     });
     expect(await pulumi.isSecret(pulumi.output(binding?.settings))).toBe(true);
@@ -160,6 +161,19 @@ describe("MqttGateway", () => {
       "NetworkPolicy relay-to-gateway-egress",
       "NetworkPolicy relay-to-gateway-ingress",
     ]);
+  });
+
+  it("has a user, and with it a session, for each relay, as far as they go", async () => {
+    const names: unknown[] = [];
+    let problems: readonly string[] = [];
+    await deploy(async () => {
+      const { namespace, gateway } = gatewayOf();
+      const source = (name: string) => gateway.topic("devices/+/readings").source(consumerIn(namespace, name));
+      for (const reader of readers) names.push(await known(source(`to-${reader.slice(7)}`).settings));
+      problems = problemsOf(() => source("one-more"));
+    });
+    expect(names).toMatchObject(readers.map((reader) => ({ username: reader, clientId: reader })));
+    expect(problems).toEqual(["topics: at most 8 relays can read, each for one topic"]);
   });
 
   it("refuses a filter that no device publishes to", async () => {

@@ -150,7 +150,7 @@ describe("a relay", () => {
       annotations: { "fivefold/dead-letters": "dead" },
     });
     // biome-ignore lint/suspicious/noExplicitAny: recorded inputs
-    const { suspend, jobTemplate } = cronJob?.inputs.spec as any;
+    const { suspend, jobTemplate } = (cronJob as any).inputs.spec;
     expect(suspend).toBe(true);
     const { metadata, spec } = jobTemplate.spec.template;
     const deployment = deploymentOf(all, "edge");

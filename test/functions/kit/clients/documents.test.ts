@@ -20,9 +20,8 @@ function fake(refuse: (id: string) => Refusal | undefined = () => undefined) {
   const finds: string[][] = [];
   const failures: unknown[] = [];
   const collection = {
-    bulkWrite: async (operations: Upsert[], options: { ordered: boolean }) => {
+    write: async (operations: Upsert[]) => {
       bulks.push(operations);
-      expect(options.ordered).toBe(true);
       if (failures.length > 0) throw failures.shift();
       const upsertedIds: Record<number, string> = {};
       for (const [index, { updateOne, replaceOne }] of operations.entries()) {
@@ -35,10 +34,9 @@ function fake(refuse: (id: string) => Refusal | undefined = () => undefined) {
       }
       return { upsertedIds };
     },
-    find: (filter: { _id: { $in: string[] } }) => {
-      finds.push(filter._id.$in);
-      const found = filter._id.$in.flatMap((_id) => (stored.has(_id) ? [{ _id, ...stored.get(_id) }] : []));
-      return { toArray: async () => found.reverse() };
+    read: async (ids: string[]) => {
+      finds.push(ids);
+      return ids.flatMap((_id) => (stored.has(_id) ? [{ _id, ...stored.get(_id) }] : [])).reverse();
     },
   };
   return { documents: documentsOf(collection as unknown as DocumentCollection), stored, bulks, finds, failures };
