@@ -104,6 +104,8 @@ async function kernel(instance: string): Promise<string[]> {
   const { data } = placeOf(instance);
   const spaces = (await readdir("/run/netns").catch((): string[] => [])).filter((name) => name === instance);
   const groups: string[] = [];
+  // Kubernetes' own groups for pods of a class come with the first such pod, and go with the node.
+  const ofClass = /\/kubepods\/(besteffort|burstable)$/;
   for (const pattern of [`/sys/fs/cgroup/${instance}/**`, `/sys/fs/cgroup/*/${instance}/**`])
     for await (const entry of glob(pattern, { withFileTypes: true }))
       if (entry.isDirectory()) groups.push(join(entry.parentPath, entry.name));
@@ -115,7 +117,7 @@ async function kernel(instance: string): Promise<string[]> {
   return [
     ...spaces.map((name) => `network namespace ${name}`),
     ...(await readdir("/sys/class/net")).map((name) => `network interface ${name}`),
-    ...groups.map((path) => `control group ${path}`),
+    ...groups.filter((path) => !ofClass.test(path)).map((path) => `control group ${path}`),
     ...loops.map((path) => `loop device of ${path}`),
   ];
 }

@@ -1,15 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { unzipSync } from "fflate";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { bundle, bundleFunction, zip } from "../../../components/core/bundle.ts";
 import { KitError } from "../../../components/core/check.ts";
 import { broken, echo, store } from "../faas/fixtures/contracts.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "bundle-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 const load = (code: string) => {
   const module = { exports: {} as Record<string, unknown> };
   new Function("module", "exports", "require", code)(module, module.exports, (name: string) =>

@@ -71,9 +71,14 @@ export function replay(at: At): void {
 /** As the administrator, inside the pod. */
 async function inMart({ instance, stack }: At, sql: string): Promise<void> {
   const names = await kubectl(instance, ["get", "secrets", "-n", stack, "-o", "name"]);
-  const secret = names.split("\n").find((name) => name.startsWith("secret/mart-server")) ?? "";
-  const { data } = JSON.parse(await kubectl(instance, ["get", secret, "-n", stack, "-o", "json"]));
-  const password = Buffer.from(data.password, "base64").toString();
-  const psql = ["psql", "host=127.0.0.1 sslmode=require dbname=mart user=fivefold", "-v", "ON_ERROR_STOP=1", "-c", sql];
+  const textOf = async (secret: string, key: string) => {
+    const name = names.split("\n").find((each) => each.startsWith(`secret/${secret}`)) ?? secret;
+    const { data } = JSON.parse(await kubectl(instance, ["get", name, "-n", stack, "-o", "json"]));
+    return Buffer.from(data[key], "base64").toString();
+  };
+  const password = await textOf("mart-server", "password");
+  const { database } = JSON.parse(await textOf("verify-ports", "mart"));
+  const place = `host=127.0.0.1 sslmode=require dbname=${database} user=fivefold`;
+  const psql = ["psql", place, "-v", "ON_ERROR_STOP=1", "-c", sql];
   await kubectl(instance, ["exec", "-n", stack, "mart-0", "--", "env", `PGPASSWORD=${password}`, ...psql]);
 }
