@@ -1,7 +1,7 @@
 /** What the relay's test needs on loopback: a Kafka broker and an MQTT broker with TLS and passwords, a function, relays. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createHttpServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -272,8 +272,8 @@ export class Lab {
     this.#mongo = new MongoClient(`mongodb://localhost:${this.mongoPort}/?replicaSet=rs0`, options);
   }
 
-  /** A function that does as told. `undefined`: it breaks the connection. */
-  async function(handle: (event: WireEvent) => Outcome | undefined): Promise<FunctionSettings> {
+  /** A function that does as told. */
+  async function(handle: (event: WireEvent) => Outcome | Misbehaviour): Promise<FunctionSettings> {
     const server = createHttpServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -284,7 +284,7 @@ export class Lab {
         for (const event of events) {
           const behind = event.key !== undefined && blocked.has(event.key);
           const outcome = behind ? { status: "failed" as const, reason: "waits" } : handle(event);
-          if (!outcome) return void request.socket.destroy();
+          if (typeof outcome === "string") return misbehave(response, outcome);
           if (outcome.status === "failed" && event.key !== undefined) blocked.add(event.key);
           outcomes.push(outcome);
         }
@@ -325,6 +325,27 @@ export class Lab {
     this.#children.add(child);
     child.once("exit", () => this.#children.delete(child));
     return child;
+  }
+}
+
+/** How a function fails a whole request. */
+export type Misbehaviour = "breaks the connection" | "hangs" | "answers 500" | "answers garbage" | "answers nothing";
+
+function misbehave(response: ServerResponse, how: Misbehaviour): void {
+  switch (how) {
+    case "breaks the connection":
+      response.socket?.destroy();
+      return;
+    case "hangs":
+      return;
+    case "answers 500":
+      response.writeHead(500).end("Internal server error");
+      return;
+    case "answers garbage":
+      response.writeHead(200, { "content-type": "application/json" }).end('{"outcomes": [tru');
+      return;
+    case "answers nothing":
+      response.writeHead(200).end();
   }
 }
 

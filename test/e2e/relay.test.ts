@@ -5,7 +5,7 @@ import mqtt from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Outcome, WireEvent } from "../../functions/kit/batch.ts";
 import { needProgram } from "../../local/images/host.ts";
-import { freePort, Lab, until, user } from "./relay-lab.ts";
+import { freePort, Lab, type Misbehaviour, until, user } from "./relay-lab.ts";
 
 const lab = new Lab();
 const done: Outcome = { status: "done" };
@@ -143,7 +143,7 @@ describe("from Kafka to a function", () => {
     const traces = new Map<number, string | undefined>();
     const target = await lab.function(({ value, headers }: WireEvent) => {
       const id = idOf(value);
-      if (id === 333) return undefined;
+      if (id === 333) return "breaks the connection";
       traces.set(id, headers.traceparent);
       return { status: "done", out: { id, seen: true } };
     });
@@ -168,6 +168,70 @@ describe("from Kafka to a function", () => {
       expect(headers.traceparent).toBe(traces.get(idOf(value)));
     }
     await relay.end("SIGTERM");
+  });
+
+  it.each<[string, Outcome | Misbehaviour, string]>([
+    ["throws", { status: "failed", reason: "no luck" }, "failed"],
+    ["hangs", "hangs", "timeout"],
+    ["answers 500", "answers 500", "crashed"],
+    ["answers garbage", "answers garbage", "crashed"],
+    ["answers nothing", "answers nothing", "crashed"],
+  ])("tries an event again for which the function %s, and then buries it; others go on", async (what, how, reason) => {
+    const topic = what.replaceAll(" ", "-");
+    await lab.topic(topic, 2);
+    await lab.topic(`${topic}-dead`, 1);
+    const successes: number[] = [];
+    const tries: number[] = [];
+    const target = await lab.function(({ value }) => {
+      const id = idOf(value);
+      if (id !== 13) successes.push(id);
+      else tries.push(Date.now());
+      return id === 13 ? how : done;
+    });
+    const relay = await lab.relay(topic, {
+      source: { kind: "kafka", kafka: lab.kafka, topic, group: topic },
+      target: { ...target, timeoutMilliseconds: 1_000 },
+      deadLetters: { kafka: lab.kafka, topic: `${topic}-dead`, group: `${topic}-dead` },
+      retries: 2,
+    });
+    await lab.produce(topic, readings(100, 10));
+    const others = () => firsts(successes).filter((id) => id % 10 !== 3);
+    await until(() => others().length === 90, 60, "the other keys are done");
+    await until(async () => (await lab.read(`${topic}-dead`)).length > 0, 60, "it is buried");
+    await until(() => firsts(successes).length === 99, 60, "what came behind it is done");
+    const letters = await lab.read(`${topic}-dead`);
+    expect(
+      letters.map(({ value, headers }) => [idOf(value), headers["dead-letter-reason"], headers["dead-letter-attempt"]]),
+    ).toEqual([[13, reason, "3"]]);
+    expect(tries.length).toBeGreaterThanOrEqual(3);
+    expectOrder(successes, 10);
+    const sum = async () => (await lab.committed(topic, topic, 2)).reduce((one, other) => one + other, 0);
+    await until(async () => (await sum()) === 100, 60, "all is committed");
+    expect(await relay.end("SIGTERM")).toBe(0);
+  });
+
+  it("commits nothing behind a dead letter that it cannot write, and goes on when it can", async () => {
+    await lab.topic("unwritable", 1);
+    const successes: number[] = [];
+    const target = await lab.function(({ value }) => {
+      if (idOf(value) === 3) return { status: "rejected", reason: "is bad" };
+      successes.push(idOf(value));
+      return done;
+    });
+    const relay = await lab.relay("unwritable", {
+      source: { kind: "kafka", kafka: lab.kafka, topic: "unwritable", group: "unwritable" },
+      target,
+      deadLetters: { kafka: lab.kafka, topic: "unwritable-dead", group: "unwritable-dead" },
+      backoff: { longestMilliseconds: 1_000 },
+    });
+    await lab.produce("unwritable", readings(50, 10));
+    await until(() => firsts(successes).length === 49, 60, "the others are done");
+    await until(async () => (await relay.metric("dead_letter_errors_total")) > 1, 60, "it has tried to write it");
+    expect(await lab.committed("unwritable", "unwritable", 1)).toEqual([3]);
+    await lab.topic("unwritable-dead", 1);
+    await until(async () => (await lab.committed("unwritable", "unwritable", 1))[0] === 50, 60, "all is committed");
+    expect((await lab.read("unwritable-dead")).map(({ value }) => idOf(value))).toEqual([3]);
+    expect(await relay.end("SIGTERM")).toBe(0);
   });
 
   it("waits for a function that is not there, and holds no more than its bound", async () => {
