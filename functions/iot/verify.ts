@@ -7,8 +7,9 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 // The package exports its program only, not its data.
 import seattle from "../../node_modules/vega-datasets/data/seattle-weather-hourly-normals.csv";
+import { reasonOf } from "../kit/errors.ts";
 import { readSettings } from "../kit/settings.ts";
-import { type DeadLetter, deadLetterTopic } from "../verify/dead-letters.ts";
+import { type DeadLetter, readDeadLetters } from "../verify/dead-letters.ts";
 import { linesAfter } from "../verify/lake.ts";
 import { account, type Entry, type Observation, type Speed, speed } from "../verify/ledger.ts";
 import { connectMart, type Mart } from "../verify/mart.ts";
@@ -51,26 +52,27 @@ async function main(): Promise<void> {
   const sends = simulate({ ...args, series: hours(seattle), devices: names, firstSequence: run });
   const isOfThisRun = (id: string) => Number(id.slice(id.lastIndexOf("-") + 1)) >= run;
   const mart = await connectMart<Measurement>(readSettings(ports, "mart"));
-  const deadLetters = ["raw-dead-letters", "readings-dead-letters"].map((port) =>
-    deadLetterTopic(readSettings(ports, port), run),
-  );
 
   const { sent, speed } = args.run === undefined ? await send(sends, mart) : { sent: earlier(sends), speed: undefined };
 
   const byPayload = new Map(sends.map((send) => [send.payload, idOf(send)]));
   const readings = new Map(sends.flatMap(({ reading }) => (reading ? [[reading.id, measure(reading)] as const] : [])));
   const letters = async () => {
-    const read = await Promise.all(deadLetters.map((topic) => topic.read()));
+    const topics = ["raw-dead-letters", "readings-dead-letters"];
+    const read = await Promise.all(topics.map((port) => readDeadLetters(readSettings(ports, port), run)));
     const identified = (of: "open" | "sentAgain") =>
       read.flatMap((topic) => topic[of]).flatMap((letter) => identify(letter, byPayload, readings));
     return { open: new Map(identified("open")), sentAgain: new Set(identified("sentAgain").map(([id]) => id)) };
   };
-  // The last events may still be on their way to the dead letters.
+  // The last events may still be on their way to the dead letters, and Kafka may be about to start.
   const bad = sends.filter(({ fate }) => fate === "dead-lettered").map(idOf);
-  let buried = await letters();
-  for (const latest = Date.now() + patienceMilliseconds; Date.now() < latest; buried = await letters()) {
-    if (bad.every((id) => buried.open.has(id))) break;
+  const latest = Date.now() + patienceMilliseconds;
+  const isLate = () => Date.now() > latest;
+  const attempt = () => letters().catch((error) => (isLate() ? Promise.reject(error) : undefined));
+  let buried = await attempt();
+  while (!buried || !(isLate() || bad.every((id) => buried?.open.has(id)))) {
     await sleep(1_000);
+    buried = await attempt();
   }
   const rows = (await mart.rows()).filter(({ id }) => isOfThisRun(id));
   const observation: Observation = {
@@ -87,7 +89,7 @@ async function main(): Promise<void> {
   };
   const ledger = account([...sent.entries.values()], observation, "bad-input");
   console.log(`RESULT ${JSON.stringify({ ...args, run, ...ledger, ...speed })}`);
-  await Promise.all([mart.close(), ...deadLetters.map((topic) => topic.close())]);
+  await mart.close();
 }
 
 /** Plays the devices, and waits until everything is stored or nothing comes any more. */
@@ -235,7 +237,7 @@ function say(line: string): void {
   console.log(line);
 }
 
-main().catch((error: Error) => {
-  console.error(`verify stopped: ${error.message}`);
+main().catch((error: unknown) => {
+  console.error(`verify stopped: ${reasonOf(error)}`);
   process.exit(1);
 });

@@ -7,26 +7,25 @@ export interface DeadLetter {
   readonly reason: string;
 }
 
-export interface DeadLetterTopic {
-  read(): Promise<{ readonly open: DeadLetter[]; readonly sentAgain: DeadLetter[] }>;
-  close(): Promise<void>;
+export interface DeadLetters {
+  readonly open: readonly DeadLetter[];
+  readonly sentAgain: readonly DeadLetter[];
 }
 
 /** @param since when the run began, in milliseconds since 1970 */
-export function deadLetterTopic(topic: ReadableTopic, since: number): DeadLetterTopic {
+export async function readDeadLetters(topic: ReadableTopic, since: number): Promise<DeadLetters> {
   const reader = topicReader(topic);
-  return {
-    async read() {
-      const letters = new Map<string, DeadLetter>();
-      const sent = new Set<string>();
-      for await (const record of reader.read(await reader.since(since), await reader.ends())) {
-        const found = parseDeadLetter(record);
-        if (found.kind === "letter") letters.set(found.id, { value: record.value.toString(), reason: found.reason });
-        else if (found.state === "sent") sent.add(found.id);
-      }
-      const of = (again: boolean) => [...letters].filter(([id]) => sent.has(id) === again).map(([, letter]) => letter);
-      return { open: of(false), sentAgain: of(true) };
-    },
-    close: () => reader.close(),
-  };
+  try {
+    const letters = new Map<string, DeadLetter>();
+    const sent = new Set<string>();
+    for await (const record of reader.read(await reader.since(since), await reader.ends())) {
+      const found = parseDeadLetter(record);
+      if (found.kind === "letter") letters.set(found.id, { value: record.value.toString(), reason: found.reason });
+      else if (found.state === "sent") sent.add(found.id);
+    }
+    const of = (again: boolean) => [...letters].filter(([id]) => sent.has(id) === again).map(([, letter]) => letter);
+    return { open: of(false), sentAgain: of(true) };
+  } finally {
+    await reader.close();
+  }
 }
