@@ -2,7 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Bundle, bundle, bundleFunction, gzip, zip } from "../../components/core/bundle.ts";
 import { labels, selector } from "../../components/core/labels.ts";
-import { restrictedContainer, restrictedPod } from "../../components/core/pods.ts";
+import { restrictedContainer, restrictedPod, restrictedPodSpec } from "../../components/core/pods.ts";
 import { programContainer, programVolume } from "../../components/core/program.ts";
 import { images } from "../../components/core/versions.ts";
 import { routerInternalKey } from "../../components/faas/fission/install.ts";
@@ -320,9 +320,7 @@ export function benchJob(triggerId: string): object[] {
           metadata: { labels: labels(job, namespace) },
           spec: {
             restartPolicy: "Never",
-            automountServiceAccountToken: false,
-            enableServiceLinks: false,
-            securityContext: restrictedPod(1000),
+            ...restrictedPodSpec(1000),
             containers: [
               {
                 ...container,

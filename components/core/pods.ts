@@ -7,6 +7,11 @@ export const restrictedContainer: types.input.core.v1.SecurityContext = {
   capabilities: { drop: ["ALL"] },
 };
 
+/** What the pods of the kit have besides: no token of Kubernetes, and no environment variables about other services. */
+export function restrictedPodSpec(user: number) {
+  return { automountServiceAccountToken: false, enableServiceLinks: false, securityContext: restrictedPod(user) };
+}
+
 /** @param user numeric id of the image's user, and of the group that owns its volumes */
 export function restrictedPod(user: number): types.input.core.v1.PodSecurityContext {
   return {

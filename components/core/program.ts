@@ -1,4 +1,5 @@
 /** Programs of the kit on the official Node image: their code in a ConfigMap, packed, because plain it may not fit. */
+import type { types } from "@pulumi/kubernetes";
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Consumer } from "./binding.ts";
@@ -59,6 +60,15 @@ export function programContainer(name: string) {
 }
 
 export const programVolume = (map: pulumi.Input<string>) => ({ name: "program", configMap: { name: map } });
+
+/** A CronJob that is suspended for good, as the template of the Jobs that `local/job.ts` makes from it. */
+export function jobTemplate(
+  labels: Record<string, string>,
+  spec: types.input.core.v1.PodSpec,
+): types.input.batch.v1.CronJobSpec {
+  const template = { metadata: { labels }, spec: { restartPolicy: "Never", ...spec } };
+  return { schedule: "0 0 1 1 *", suspend: true, jobTemplate: { spec: { backoffLimit: 0, template } } };
+}
 
 const unpackAndRun = `
 const code = require("node:zlib").gunzipSync(require("node:fs").readFileSync("/program/program.cjs.gz")).toString();

@@ -6,7 +6,7 @@ import { bundle } from "./bundle.ts";
 import { Component } from "./component.ts";
 import { labels, selector } from "./labels.ts";
 import type { Namespace } from "./namespace.ts";
-import { restrictedContainer, restrictedPod } from "./pods.ts";
+import { restrictedContainer, restrictedPodSpec } from "./pods.ts";
 import { images } from "./versions.ts";
 
 export interface SetupArgs {
@@ -58,9 +58,7 @@ export class Setup extends Component {
             metadata: { labels: { ...metadata.labels, ...podLabels } },
             spec: {
               restartPolicy: "Never",
-              automountServiceAccountToken: false,
-              enableServiceLinks: false,
-              securityContext: restrictedPod(1000),
+              ...restrictedPodSpec(1000),
               containers: [
                 {
                   name: "setup",

@@ -1,7 +1,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { labels, selector } from "../core/labels.ts";
-import { restrictedContainer, restrictedPod } from "../core/pods.ts";
+import { restrictedContainer, restrictedPodSpec } from "../core/pods.ts";
 import { images } from "../core/versions.ts";
 import { paths } from "./broker.ts";
 import { ports, user } from "./defaults.ts";
@@ -36,11 +36,9 @@ export function statefulSet(name: string, plan: KafkaPlan, filling: Filling): k8
       template: {
         metadata: { labels: metadata.labels },
         spec: {
-          automountServiceAccountToken: false,
-          enableServiceLinks: false,
+          ...restrictedPodSpec(user),
           // A broker hands its partitions over before it stops.
           terminationGracePeriodSeconds: 120,
-          securityContext: restrictedPod(user),
           topologySpreadConstraints: [
             {
               topologyKey: "kubernetes.io/hostname",

@@ -1,7 +1,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { selector } from "../core/labels.ts";
-import { restrictedContainer, restrictedPod } from "../core/pods.ts";
+import { restrictedContainer, restrictedPodSpec } from "../core/pods.ts";
 import { images } from "../core/versions.ts";
 import { port, user } from "./defaults.ts";
 import type { LakePlan } from "./plan.ts";
@@ -25,10 +25,8 @@ export function statefulSet(name: string, plan: LakePlan, filling: Filling): k8s
       template: {
         metadata: { labels: metadata.labels },
         spec: {
-          automountServiceAccountToken: false,
-          enableServiceLinks: false,
+          ...restrictedPodSpec(user),
           terminationGracePeriodSeconds: 30,
-          securityContext: restrictedPod(user),
           containers: [
             {
               name: "seaweedfs",

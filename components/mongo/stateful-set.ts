@@ -1,7 +1,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { selector } from "../core/labels.ts";
-import { restrictedContainer, restrictedPod } from "../core/pods.ts";
+import { restrictedContainer, restrictedPodSpec } from "../core/pods.ts";
 import { images } from "../core/versions.ts";
 import { administrator, port, replicaSet, user } from "./defaults.ts";
 import type { MongoPlan } from "./plan.ts";
@@ -26,10 +26,8 @@ export function statefulSet(name: string, plan: MongoPlan, filling: Filling): k8
       template: {
         metadata: { labels: metadata.labels },
         spec: {
-          automountServiceAccountToken: false,
-          enableServiceLinks: false,
+          ...restrictedPodSpec(user),
           terminationGracePeriodSeconds: 60,
-          securityContext: restrictedPod(user),
           topologySpreadConstraints: [
             {
               maxSkew: 1,

@@ -1,7 +1,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { labels, selector } from "../core/labels.ts";
-import { restrictedContainer, restrictedPod } from "../core/pods.ts";
+import { restrictedContainer, restrictedPodSpec } from "../core/pods.ts";
 import { images } from "../core/versions.ts";
 import { paths } from "./configuration.ts";
 import { port, user } from "./defaults.ts";
@@ -28,11 +28,9 @@ export function statefulSet(name: string, plan: MqttGatewayPlan, filling: Fillin
       template: {
         metadata: { labels: metadata.labels },
         spec: {
-          automountServiceAccountToken: false,
-          enableServiceLinks: false,
+          ...restrictedPodSpec(user),
           // It writes what waits to disk before it stops.
           terminationGracePeriodSeconds: 60,
-          securityContext: restrictedPod(user),
           containers: [
             {
               name: "mosquitto",

@@ -4,8 +4,8 @@ import type { Consumer } from "../core/binding.ts";
 import { Check, defined } from "../core/check.ts";
 import { labels } from "../core/labels.ts";
 import { isName, writeName } from "../core/names.ts";
-import { restrictedPod } from "../core/pods.ts";
-import { programContainer, programVolume } from "../core/program.ts";
+import { restrictedPodSpec } from "../core/pods.ts";
+import { jobTemplate, programContainer, programVolume } from "../core/program.ts";
 import { type MountedSettings, settingsVolume } from "../core/settings.ts";
 import { defaults } from "./defaults.ts";
 
@@ -49,9 +49,7 @@ function podOf({ consumer, program, settings }: PodOf, name: string) {
   const ports = settingsVolume(consumer, settings);
   return {
     spec: {
-      automountServiceAccountToken: false,
-      enableServiceLinks: false,
-      securityContext: restrictedPod(1000),
+      ...restrictedPodSpec(1000),
       terminationGracePeriodSeconds: drainSeconds,
       volumes: [programVolume(program.metadata.name), ports.volume],
     },
@@ -67,22 +65,11 @@ function podOf({ consumer, program, settings }: PodOf, name: string) {
   };
 }
 
-/** A CronJob that is suspended for good, as the template of the Jobs of `npm run replay`. */
+/** For the Jobs of `npm run replay`. */
 export function planReplay(of: PodOf): types.input.batch.v1.CronJobSpec {
   const { spec, container } = podOf(of, "replay");
-  return {
-    schedule: "0 0 1 1 *",
-    suspend: true,
-    jobTemplate: {
-      spec: {
-        backoffLimit: 0,
-        template: {
-          metadata: { labels: { ...labels("relay", of.consumer.name), ...of.consumer.podLabels } },
-          spec: { ...spec, restartPolicy: "Never", containers: [container] },
-        },
-      },
-    },
-  };
+  const podLabels = { ...labels("relay", of.consumer.name), ...of.consumer.podLabels };
+  return jobTemplate(podLabels, { ...spec, containers: [container] });
 }
 
 export function planDeployment(of: PodOf, source: SourceKind): types.input.apps.v1.DeploymentSpec {

@@ -5,8 +5,8 @@ import { bundle } from "../core/bundle.ts";
 import { Component, type Transform } from "../core/component.ts";
 import { labels, selector } from "../core/labels.ts";
 import type { Namespace } from "../core/namespace.ts";
-import { restrictedPod } from "../core/pods.ts";
-import { programContainer, programMap, programVolume } from "../core/program.ts";
+import { restrictedPodSpec } from "../core/pods.ts";
+import { jobTemplate, programContainer, programMap, programVolume } from "../core/program.ts";
 import { mountSettings, settingsVolume } from "../core/settings.ts";
 
 export interface VerifierArgs {
@@ -53,32 +53,22 @@ export class Verifier extends Component {
       "",
       {
         metadata: { ...meta, name },
-        spec: {
-          schedule: "0 0 1 1 *",
-          suspend: true,
-          jobTemplate: {
-            spec: {
-              backoffLimit: 0,
-              template: {
-                metadata: { labels: { ...meta.labels, ...podLabels } },
-                spec: {
-                  restartPolicy: "Never",
-                  automountServiceAccountToken: false,
-                  enableServiceLinks: false,
-                  securityContext: restrictedPod(1000),
-                  containers: [
-                    {
-                      ...container,
-                      resources: { requests: { cpu: "50m", memory: "256Mi" }, limits: { memory: "1Gi" } },
-                      volumeMounts: [...container.volumeMounts, mount],
-                    },
-                  ],
-                  volumes: [programVolume(program.metadata.name), volume],
-                },
+        spec: jobTemplate(
+          { ...meta.labels, ...podLabels },
+          {
+            ...restrictedPodSpec(1000),
+            containers: [
+              {
+                ...container,
+                // It holds what it sent, and then all that it finds of it: about 5 KiB for each event.
+                resources: { requests: { cpu: "50m", memory: "256Mi" }, limits: { memory: "4Gi" } },
+                env: [{ name: "NODE_OPTIONS", value: "--max-old-space-size=3584" }],
+                volumeMounts: [...container.volumeMounts, mount],
               },
-            },
+            ],
+            volumes: [programVolume(program.metadata.name), volume],
           },
-        },
+        ),
       },
       args.transform?.cronJob,
       { dependsOn: bindings.flatMap(([, { dependsOn }]) => [...dependsOn]) },

@@ -9,6 +9,9 @@ export interface AwsAccess {
   readonly secretAccessKey: string;
 }
 
+/** The path of an object below its bucket. */
+export const objectPath = (key: string): string => `/${key.split("/").map(encodeURIComponent).join("/")}`;
+
 /** @param service as the signature names it, for example `s3` */
 export function signed(
   { exchange }: Http,

@@ -1,5 +1,5 @@
 /** Reads the objects of JSON lines of a bucket. */
-import { signed } from "../kit/aws.ts";
+import { objectPath, signed } from "../kit/aws.ts";
 import { parseLines } from "../kit/clients/lines.ts";
 import type { ObjectsSettings } from "../kit/clients/objects.ts";
 import { httpClient } from "../kit/http.ts";
@@ -31,7 +31,7 @@ export async function linesAfter<Line>(
     const lines: { key: string; line: Line }[] = [];
     for (let at = 0; at < keys.length; at += readsAtOnce) {
       const bodies = keys.slice(at, at + readsAtOnce).map(async (key) => {
-        const body = await get(`/${key.split("/").map(encodeURIComponent).join("/")}`);
+        const body = await get(objectPath(key));
         return parseLines(body).map((line) => ({ key, line: line as Line }));
       });
       lines.push(...(await Promise.all(bodies)).flat());

@@ -6,21 +6,13 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  Admin,
-  Consumer,
-  ListOffsetTimestamps,
-  MessagesStreamModes,
-  ProduceAcks,
-  Producer,
-  stringDeserializers,
-  stringSerializers,
-} from "@platformatic/kafka";
+import { Admin, Consumer, ProduceAcks, Producer, stringSerializers } from "@platformatic/kafka";
 import { MongoClient } from "mongodb";
 import { bundle } from "../../components/core/bundle.ts";
 import { images } from "../../components/core/versions.ts";
 import type { BatchRequest, FunctionAddress, Outcome, WireEvent } from "../../functions/kit/batch.ts";
 import { kafkaOptions } from "../../functions/kit/kafka.ts";
+import { topicReader } from "../../functions/kit/topic-reader.ts";
 import { standInCommand } from "../../local/images/mongo/environment.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -180,27 +172,17 @@ export class Lab {
 
   /** Everything that is in a topic now, each partition in order. */
   async read(topic: string): Promise<Letter[]> {
-    return this.#consumer(topic, async (consumer) => {
-      const ends =
-        (await consumer.listOffsets({ topics: [topic], timestamp: ListOffsetTimestamps.LATEST })).get(topic) ?? [];
-      const open = new Set(ends.flatMap((end, partition) => (end > 0n ? [partition] : [])));
-      const letters: Letter[] = [];
-      if (open.size === 0) return letters;
-      const offsets = ends.map((_, partition) => ({ topic, partition, offset: 0n }));
-      const stream = await consumer.consume({
-        topics: [topic],
-        mode: MessagesStreamModes.MANUAL,
-        offsets,
-        autocommit: false,
-      });
-      for await (const { key, value, headers, partition, offset } of stream) {
-        letters.push({ key, value, headers: Object.fromEntries(headers) });
-        if (offset + 1n >= (ends[partition] ?? 0n)) open.delete(partition);
-        if (open.size === 0) break;
+    const reader = topicReader({ kafka: this.kafka, topic, group: `test-${topic}-${Date.now()}` });
+    const letters: Letter[] = [];
+    try {
+      for await (const { key, value, headers } of reader.read(await reader.starts(), await reader.ends())) {
+        const texts = [...headers].map(([name, bytes]) => [name, bytes.toString()] as const);
+        letters.push({ key: key?.toString(), value: value.toString(), headers: Object.fromEntries(texts) });
       }
-      await stream.close();
-      return letters;
-    });
+    } finally {
+      await reader.close();
+    }
+    return letters;
   }
 
   async committed(group: string, topic: string, partitions: number): Promise<number[]> {
@@ -209,20 +191,6 @@ export class Lab {
     const offsets = await consumer.listCommittedOffsets({ topics: [{ topic, partitions: numbers }] });
     await consumer.close(true);
     return (offsets.get(topic) ?? []).map(Number);
-  }
-
-  async #consumer<T>(
-    topic: string,
-    use: (consumer: Consumer<string, string, string, string>) => Promise<T>,
-  ): Promise<T> {
-    const groupId = `test-${topic}-${Date.now()}`;
-    const options = { ...kafkaOptions(this.kafka), clientId: "test", groupId, deserializers: stringDeserializers };
-    const consumer = new Consumer<string, string, string, string>(options);
-    try {
-      return await use(consumer);
-    } finally {
-      await consumer.close(true);
-    }
   }
 
   async startMqtt(): Promise<void> {

@@ -2,7 +2,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import type { types } from "@pulumi/kubernetes";
 import type { Consumer } from "../../core/binding.ts";
 import { labels } from "../../core/labels.ts";
-import { restrictedPod } from "../../core/pods.ts";
+import { restrictedPodSpec } from "../../core/pods.ts";
 import { programContainer, programVolume } from "../../core/program.ts";
 import { type MountedSettings, settingsVolume } from "../../core/settings.ts";
 import type { FunctionPlan } from "../provider.ts";
@@ -30,9 +30,7 @@ export function planDeployment(
         annotations: { "fivefold/settings": settings.hash },
       },
       spec: {
-        automountServiceAccountToken: false,
-        enableServiceLinks: false,
-        securityContext: restrictedPod(user),
+        ...restrictedPodSpec(user),
         terminationGracePeriodSeconds: 30,
         ...(scale.min > 1 && { topologySpreadConstraints: [spread(consumer)] }),
         containers: [

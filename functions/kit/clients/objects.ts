@@ -1,4 +1,4 @@
-import { signed } from "../aws.ts";
+import { objectPath, signed } from "../aws.ts";
 import { reasonOf, Unavailable } from "../errors.ts";
 import { type Answer, httpClient } from "../http.ts";
 import type { Objects } from "../ports.ts";
@@ -25,7 +25,7 @@ export function connect({ endpoint, bucket, ca, ...access }: ObjectsSettings): O
   const base = new URL(`${endpoint.replace(/\/$/, "")}/${encodeURIComponent(bucket)}`);
   const request = (method: "GET" | "PUT", key: string, headers: Record<string, string>, body: string) => {
     const url = new URL(base);
-    url.pathname += `/${key.split("/").map(encodeURIComponent).join("/")}`;
+    url.pathname += objectPath(key);
     return ask({ method, url, headers, body, timeoutMilliseconds }).catch((error: unknown) => {
       throw new Unavailable(`the object store at ${url.host}: ${reasonOf(error)}`, { cause: error });
     });
