@@ -19,8 +19,9 @@ const commands: Readonly<Record<string, Command>> = {
     load: () => import("./commands/stop.ts"),
   },
   verify: {
-    usage: "verify STACK [--rate 50] [--seconds 30] [--seed 1] [--chaos] [--run RUN] [--json FILE] [--context NAME]",
-    help: "Sends simulated events through a deployed architecture and accounts for every one of them. With --chaos, pods are killed meanwhile. With the RUN of an earlier one, accounts for that again.",
+    usage:
+      "verify STACK [--rate 50] [--seconds 30] [--seed 1] [--chaos] [--outage SECONDS] [--memory] [--run RUN] [--json FILE] [--context NAME]",
+    help: "Sends simulated events through a deployed architecture and accounts for every one of them. With --chaos, pods are killed meanwhile. With --outage, every function is down for so long. With --memory, the memory of the pods is watched, and must not grow. With the RUN of an earlier one, accounts for that again.",
     load: () => import("./commands/verify.ts"),
   },
   replay: {

@@ -37,7 +37,7 @@ const forbidden: [from: RegExp, to: RegExp, why: string][] = [
   [/^stacks\/(?!platform)/, /^@pulumi\/kubernetes/, "a raw object in a stack means that a component is missing"],
   [
     /^local\//,
-    /^components\/(?!core\/versions\.ts$)|^stacks\/|^functions\//,
+    /^components\/(?!core\/(?:versions|labels)\.ts$)|^stacks\/|^functions\//,
     "the embedded node knows nothing of the kit",
   ],
 ];

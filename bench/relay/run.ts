@@ -1,10 +1,12 @@
 /** Sets the bench up in a cluster, does what its program asks for, and removes all of it. */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { managedBy, nameLabel } from "../../components/core/labels.ts";
 import { say, step } from "../../local/log.ts";
+import { killPod } from "../../local/node/cgroups.ts";
+import { instanceName } from "../../local/paths.ts";
 import { Problem } from "../../local/problem.ts";
 import { run } from "../../local/run.ts";
 import { type Kubectl, kubectl } from "../../local/toolchain/kubectl.ts";
@@ -119,7 +121,7 @@ class Bench {
       node: `${items.length > 1 ? `${items.length} nodes, one of them with ` : ""}${cpu} cores, ${gibibytes} GiB`,
       kubernetes: status.nodeInfo.kubeletVersion,
       standIns: metadata.labels["fivefold.dev/stand-ins"]?.split(".") ?? [],
-      killedBy: this.#embedded ? "SIGKILL to its process" : "kubectl delete pod --grace-period=0 --force",
+      killedBy: this.#embedded ? "SIGKILL to its processes" : "kubectl delete pod --grace-period=0 --force",
     };
   }
 
@@ -156,25 +158,13 @@ class Bench {
     const pods = ["pods", "-n", namespace, "-l", `${nameLabel}=${deployments[trigger]}`];
     const { items } = await this.#kubectl.json("get", ...pods);
     // One that was stopped before may still be about to end.
-    const { metadata, status } = items.find((pod: { metadata: object }) => !("deletionTimestamp" in pod.metadata));
+    const { metadata } = items.find((pod: { metadata: object }) => !("deletionTimestamp" in pod.metadata));
     if (!this.#embedded) {
       await this.#kubectl.text("delete", "pod", metadata.name, "-n", namespace, "--grace-period=0", "--force");
       return;
     }
-    const [, container = ""] = status.containerStatuses[0].containerID.split("://");
-    await killContainer(container);
+    await killPod(instanceName(), metadata.uid);
   }
-}
-
-/** Ends the processes of a container, which are in a control group that bears its id. */
-async function killContainer(id: string): Promise<void> {
-  const processes = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const groups = await Promise.all(
-    processes.map(async (pid) => ({ pid, group: await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "") })),
-  );
-  const found = groups.filter(({ group }) => group.includes(id));
-  if (id === "" || found.length === 0) throw new Problem(`No process of the container "${id}" was found.`);
-  for (const { pid } of found) process.kill(Number(pid), "SIGKILL");
 }
 
 /** Key and certificate of a server that is its own authority. */

@@ -4,6 +4,7 @@ import { keys } from "../../bench/relay/event.ts";
 import { added, bars, misses, rateOf, ratio, type Trigger } from "../../bench/relay/figures.ts";
 import { benchRelay, type Results } from "../../bench/relay/run.ts";
 import { Problem } from "../problem.ts";
+import { table } from "../table.ts";
 
 const usage = "Use: npm run bench:relay -- [--json FILE] [--context NAME]";
 
@@ -75,15 +76,4 @@ function print(results: Results, missed: readonly string[]): void {
   if (standIns.length > 0) console.log(`  Stand-ins on this node: ${standIns.join(", ")}`);
   for (const miss of missed) console.log(`  ! ${miss}`);
   console.log(missed.length === 0 ? "Every bar is reached." : "NOT every bar is reached.");
-}
-
-function table(rows: readonly (readonly (string | number)[])[]): void {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => String(row[column]).length))) ?? [];
-  for (const row of rows)
-    console.log(
-      `  ${row
-        .map((cell, at) => String(cell).padEnd(widths[at] ?? 0))
-        .join("  ")
-        .trimEnd()}`,
-    );
 }

@@ -1,9 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { planChaos, strike } from "../chaos.ts";
+import { outage, planChaos, strike } from "../chaos.ts";
 import { runJob } from "../job.ts";
 import { say } from "../log.ts";
+import { growth, leastSecondsForGrowth, mebibytes, type PodMemory, watchMemory } from "../memory.ts";
 import { Problem } from "../problem.ts";
+import { table } from "../table.ts";
 import { type Kubectl, kubectl } from "../toolchain/kubectl.ts";
 
 /** The last line of the verifier's output: the ledger and the speed. */
@@ -26,7 +28,7 @@ interface Result {
 }
 
 const usage =
-  "Use: npm run verify -- iot [--rate 50] [--seconds 30] [--seed 1] [--chaos] [--run RUN] [--json FILE] [--context NAME]";
+  "Use: npm run verify -- iot [--rate 50] [--seconds 30] [--seed 1] [--chaos] [--outage SECONDS] [--memory] [--run RUN] [--json FILE] [--context NAME]";
 const mostProblemsShown = 20;
 /** What the verifier says when the first event goes out. */
 const readyToSend = "all devices are connected";
@@ -42,6 +44,8 @@ export async function run(args: readonly string[]): Promise<number> {
       seed: { type: "string", default: "1" },
       run: { type: "string" },
       chaos: { type: "boolean", default: false },
+      outage: { type: "string", default: "0" },
+      memory: { type: "boolean", default: false },
       json: { type: "string" },
       context: { type: "string" },
     },
@@ -55,6 +59,10 @@ export async function run(args: readonly string[]): Promise<number> {
     ...(values.run !== undefined && { run: whole("run", values.run, 1, Number.MAX_SAFE_INTEGER) }),
   };
 
+  const down = whole("outage", values.outage, 0, settings.seconds);
+  // A quarter of the rest flows before it.
+  const downAfter = Math.floor((settings.seconds - down) / 4);
+
   const cluster = await kubectl(values.context);
   const standIns = await standInsOf(cluster);
   const template = await cluster.json("get", "cronjob", "verify", "-n", stack).catch(() => {
@@ -66,23 +74,29 @@ export async function run(args: readonly string[]): Promise<number> {
   const blows = values.chaos ? planChaos(settings.seed, settings.seconds) : [];
   for (const { kind, time } of blows)
     say(`chaos: a pod of the kind ${kind} is killed after ${(time / 1000).toFixed(1)} s`);
-  let striking: Promise<void> | undefined;
+  if (down > 0) say(`outage: every function is down from ${downAfter} s to ${downAfter + down} s`);
+  const field = { cluster, stack, embedded: values.context === undefined };
+  let striking: Promise<unknown> | undefined;
+  const memoryOf = values.memory ? await watchMemory(cluster) : undefined;
   const result = await runJob<Result>(cluster, template, {
     name: `verify-${Date.now().toString(36)}`,
     env: { name: "VERIFY_ARGUMENTS", value: JSON.stringify(settings) },
     line: (text) => {
       say(text);
       if (text !== readyToSend) return;
-      striking = strike(blows, { cluster, stack, embedded: values.context === undefined });
+      striking = Promise.all([strike(blows, field), ...(down > 0 ? [outage(downAfter, down, field)] : [])]);
       // Waited for below; a failure before that is not to end the process.
       striking.catch(() => {});
     },
   });
   await striking;
+  const memory = await memoryOf?.();
   print(stack, result, standIns);
+  const grown = memory ? printMemory(memory, settings.seconds) : [];
   const killed = blows.map(({ kind, time }) => ({ kind, time }));
-  if (values.json) await writeFile(values.json, `${JSON.stringify({ stack, standIns, killed, ...result }, null, 2)}\n`);
-  return result.problems.length === 0 ? 0 : 1;
+  const file = { stack, standIns, killed, outage: down, ...result, ...(memory && { memory, grown }) };
+  if (values.json) await writeFile(values.json, `${JSON.stringify(file, null, 2)}\n`);
+  return result.problems.length === 0 && grown.length === 0 ? 0 : 1;
 }
 
 function whole(name: string, text: string, least: number, most: number): number {
@@ -125,4 +139,23 @@ function print(stack: string, result: Result, standIns: readonly string[]): void
   if (standIns.length > 0)
     console.log(`  Stand-in instead of the real server: ${standIns.join(", ")}. See "Stand-ins" in the README.`);
   console.log(problems.length === 0 ? "Every event is accounted for." : "NOT every event is accounted for.");
+}
+
+/** @returns what is wrong with it */
+function printMemory(pods: readonly PodMemory[], seconds: number): string[] {
+  const grown = growth(pods, seconds);
+  const rows = pods.map(({ pod, middle, last, highest, limit, restarts }) => [
+    pod,
+    ...[middle, last, highest, limit ?? Number.NaN].map(mebibytes),
+    String(restarts),
+  ]);
+  table([["memory of the pods", "middle third", "last third", "highest", "limit", "restarts"], ...rows]);
+  for (const problem of grown) console.log(`  ! ${problem}`);
+  if (grown.length > 0) return grown;
+  console.log(
+    seconds < leastSecondsForGrowth
+      ? `Growth is judged from ${leastSecondsForGrowth} seconds on.`
+      : "The memory of every pod stays flat.",
+  );
+  return grown;
 }
