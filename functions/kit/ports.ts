@@ -5,7 +5,7 @@
 import type { EventContract } from "./contract.ts";
 import { type Encoding, encodingOf, type Schema } from "./schema.ts";
 
-export type Kind = "documents" | "records" | "objects" | "rows" | "service" | "credentials";
+export type Kind = "documents" | "records" | "objects" | "rows" | "grid" | "service" | "credentials";
 
 export type Access = "read" | "write" | "read-write";
 
@@ -61,6 +61,42 @@ export interface Rows<Row> {
   readonly insertOnce: (row: Row) => Promise<"inserted" | "exists">;
 }
 
+/** A map in the data grid. Every write is an entry of the map's stream as well, in one step, and so can trigger functions. */
+export interface Grid<Value> {
+  readonly get: (key: string) => Promise<Value | undefined>;
+  /**
+   * Takes a key for some time, so that one at a time works on it. A claim ends with the write, the release or its time.
+   *
+   * @returns what is under the key now, or that somebody else has taken it
+   */
+  readonly claim: (key: string, milliseconds: number) => Promise<Claim<Value>>;
+  /**
+   * Writes the value, adds its entry to the stream and counts, all in one step, and ends the claim.
+   *
+   * @returns "lost" if the claim had ended before: nothing is written then
+   */
+  readonly write: (key: string, value: Value, claim: string, count?: readonly Count[]) => Promise<"written" | "lost">;
+  readonly release: (key: string, claim: string) => Promise<void>;
+  /** What was counted under each name in this minute and those before it. */
+  readonly counts: (names: readonly string[], minutes: number) => Promise<readonly Counted[]>;
+}
+
+export type Claim<Value> =
+  | { readonly status: "claimed"; readonly claim: string; readonly value: Value | undefined }
+  | { readonly status: "taken" };
+
+/** Something that happened, with an amount. Counts are kept for an hour. */
+export interface Count {
+  readonly name: string;
+  /** Whole, for example cents. */
+  readonly amount: number;
+}
+
+export interface Counted {
+  readonly times: number;
+  readonly amount: number;
+}
+
 /** Another function. Throws `BadInput` where it rejects the input, an `Error` where it fails. */
 export interface Service<In, Out> {
   readonly call: (input: In, options?: { readonly key?: string }) => Promise<Out>;
@@ -88,6 +124,10 @@ export function objects(access: Access = "write"): Port<Objects> {
 
 export function rows<Row>(schema: Schema<Row>): Port<Rows<Row>> {
   return { kind: "rows", access: "write", encoding: encodingOf(schema) };
+}
+
+export function grid<Value>(schema: Schema<Value>, access: Access = "read-write"): Port<Grid<Value>> {
+  return { kind: "grid", access, encoding: encodingOf(schema) };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever ports the called function itself needs
