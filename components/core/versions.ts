@@ -10,6 +10,7 @@ export const images = {
   mongo: "docker.io/library/mongo:8.0.26",
   seaweedfs: "docker.io/chrislusf/seaweedfs:4.48",
   postgres: "docker.io/library/postgres:17.12-trixie",
+  valkey: "docker.io/valkey/valkey:9.1.2",
   mosquitto: "docker.io/library/eclipse-mosquitto:2.0.21",
   fissionBundle: "ghcr.io/fission/fission-bundle:v1.27.0",
   fissionFetcher: "ghcr.io/fission/fetcher:v1.27.0",

@@ -6,6 +6,7 @@ import { attempt, run } from "../run.ts";
 import { inWorkFolder } from "./build.ts";
 
 const release = "trixie";
+const nextRelease = "forky";
 
 /**
  * What every Debian-based image has: a shell, the usual tools and the C and C++ libraries.
@@ -49,6 +50,26 @@ export async function unpackPackages(
   await prune(root);
 }
 
+/**
+ * Unpacks packages alone, as the next release of Debian has them; what they depend on must be there.
+ *
+ * @param version how the version of the first of them must begin
+ */
+export async function unpackNewer(root: string, packages: readonly string[], version: string): Promise<void> {
+  await inWorkFolder(async (folder) => {
+    const apt = await openApt(folder, nextRelease);
+    const policy = await run("apt-cache", ["policy", packages[0] ?? "", ...apt]);
+    const found = /Candidate: (\S+)/.exec(policy)?.[1] ?? "(none)";
+    if (!found.startsWith(version))
+      throw new Problem(`Debian ${nextRelease} has ${packages[0]} ${found}, and ${version} is needed.`);
+    const downloads = join(folder, "downloads");
+    await mkdir(downloads);
+    await run("apt-get", ["download", ...packages, ...apt], { cwd: downloads });
+    for (const file of await readdir(downloads)) await run("dpkg-deb", ["--extract", join(downloads, file), root]);
+  });
+  await prune(root);
+}
+
 /** Names of the packages that an installation on an empty system would bring. */
 async function resolve(apt: readonly string[], packages: readonly string[]): Promise<string[]> {
   const plan = await run("apt-get", ["install", "--simulate", ...packages, ...apt]);
@@ -61,7 +82,8 @@ let opened: Promise<{ readonly apt: readonly string[]; readonly inBase: readonly
 const listsFolder = join(cacheFolder, "images", "debian");
 
 async function open(): Promise<{ apt: readonly string[]; inBase: readonly string[] }> {
-  const apt = await openApt(listsFolder);
+  await rm(listsFolder, { recursive: true, force: true });
+  const apt = await openApt(listsFolder, release);
   return { apt, inBase: await resolve(apt, basePackages) };
 }
 
@@ -72,13 +94,12 @@ export async function dropPackageLists(): Promise<void> {
 }
 
 /** Fetches Debian's package lists into a folder; the machine's own apt is not touched. */
-async function openApt(folder: string): Promise<string[]> {
-  await rm(folder, { recursive: true, force: true });
+async function openApt(folder: string, suite: string): Promise<string[]> {
   await mkdir(join(folder, "lists", "partial"), { recursive: true });
   await mkdir(join(folder, "archives", "partial"), { recursive: true });
   await mkdir(join(folder, "none"), { recursive: true });
   await writeFile(join(folder, "status"), "");
-  await writeFile(join(folder, "sources.list"), await sources());
+  await writeFile(join(folder, "sources.list"), await sources(suite));
   const settings = {
     "Dir::State": folder,
     "Dir::State::status": join(folder, "status"),
@@ -98,8 +119,8 @@ async function openApt(folder: string): Promise<string[]> {
   return apt;
 }
 
-/** The release's lines for the mirrors that this machine uses for its own release. */
-async function sources(): Promise<string> {
+/** A release's lines for the mirrors that this machine uses for its own release. */
+async function sources(suite: string): Promise<string> {
   let mirrors = await machineMirrors();
   if (!mirrors.has("Debian")) {
     await attempt("apt-get", ["update"]); // a new machine has no lists yet
@@ -114,7 +135,7 @@ async function sources(): Promise<string> {
   const security = mirrors.get("Debian-Security");
   const line = (site: string, suite: string) =>
     `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${site} ${suite} main\n`;
-  return line(main, release) + (security ? line(security, `${release}-security`) : "");
+  return line(main, suite) + (security ? line(security, `${suite}-security`) : "");
 }
 
 /** The addresses of this machine's mirrors by their labels, as far as their lists are there. */

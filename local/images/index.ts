@@ -12,6 +12,7 @@ import { fissionNodeEnvironmentImage, nodeImage } from "./node.ts";
 import { postgresImage } from "./postgres.ts";
 import { seaweedfsImage } from "./seaweedfs.ts";
 import { busyboxImage, fissionImages, pauseImage } from "./static.ts";
+import { valkeyImage } from "./valkey.ts";
 
 export type { BuiltImage } from "./build.ts";
 
@@ -27,6 +28,7 @@ export function imagesOfNode(fission: string): readonly Image[] {
     seaweedfsImage,
     kafkaImage,
     mongoImage,
+    valkeyImage,
     ...fissionImages(fission),
   ];
 }
