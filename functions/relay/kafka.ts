@@ -57,7 +57,10 @@ export class Publishers {
   }
 
   to(kafka: KafkaConnection): Publisher {
-    const made = publisher(kafka, this.#clientId);
+    return this.add(publisher(kafka, this.#clientId));
+  }
+
+  add(made: Publisher): Publisher {
     this.#made.push(made);
     return made;
   }

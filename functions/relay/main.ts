@@ -4,6 +4,7 @@ import { deadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
 import { messageOf, type Source, systemClock } from "./event.ts";
 import { Publishers } from "./kafka.ts";
+import { letterPlace } from "./letter-place.ts";
 import { log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { serveOperations } from "./operations.ts";
@@ -20,6 +21,8 @@ async function sourceOf({ source, inFlight }: RelaySettings, metrics: Metrics): 
       return new (await import("./sources/kafka.ts")).KafkaSource(source, metrics, log);
     case "mongo":
       return new (await import("./sources/mongo.ts")).MongoSource(source, metrics, log);
+    case "redis":
+      return new (await import("./sources/redis.ts")).RedisSource(source, metrics, log);
     case "mqtt":
       return new (await import("./sources/mqtt.ts")).MqttSource(source, inFlight, metrics, log);
   }
@@ -29,12 +32,12 @@ async function run(settings: RelaySettings): Promise<void> {
   const name = nameOf(settings);
   const metrics = new Metrics();
   const publishers = new Publishers(name);
-  const letters = settings.deadLetters;
+  const letters = settings.deadLetters && letterPlace(settings.deadLetters, publishers);
   const source = await sourceOf(settings, metrics);
   const delivery = new Delivery<never>({
     source,
     target: targetOf(settings, publishers),
-    deadLetters: letters && deadLetters(publishers.to(letters.kafka), letters.topic, name),
+    deadLetters: letters && deadLetters(letters.publisher, letters.topic, name),
     limits: settings,
     clock: systemClock,
     metrics,

@@ -1,10 +1,10 @@
 /** Runs as a Job for `npm run replay`: with the settings of a relay, on the dead letters that it wrote. Prints one line `RESULT {json}`. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { readSettings } from "../kit/settings.ts";
-import { topicReader } from "../kit/topic-reader.ts";
 import { deadLetters, type Letter } from "./dead-letters.ts";
 import { messageOf, systemClock } from "./event.ts";
 import { Publishers } from "./kafka.ts";
+import { letterPlace } from "./letter-place.ts";
 import { Metrics } from "./metrics.ts";
 import { type Choice, choose, mostReplays, replay, type Survey, survey } from "./replay.ts";
 import { nameOf, parseSettings, type RelaySettings } from "./settings.ts";
@@ -21,14 +21,14 @@ const mostShown = 20;
 async function main(settings: RelaySettings, args: Arguments): Promise<void> {
   const name = nameOf(settings);
   if (!settings.deadLetters) throw new Error(`The relay ${name} has no dead letters`);
-  const { topic, kafka } = settings.deadLetters;
-  const reader = topicReader(settings.deadLetters);
   const publishers = new Publishers(name);
+  const place = letterPlace(settings.deadLetters, publishers);
+  const { topic, publisher } = place;
+  const reader = place.reader();
   try {
     const found = await survey(reader, name);
     const chosen = choose(found, args);
     if (args.dryRun) return tell(topic, name, found, chosen);
-    const publisher = publishers.to(kafka);
     const metrics = new Metrics();
     const run = replay(chosen, found, {
       reader,
@@ -46,7 +46,7 @@ async function main(settings: RelaySettings, args: Arguments): Promise<void> {
       running = await Promise.race([
         run.finished.then(() => false),
         interrupted.then(() => false),
-        sleep(saySeconds * 1000, true),
+        sleep(saySeconds * 1000, true, { ref: false }),
       ]);
       if (running) console.log(`${run.sent()} of ${chosen.length} sent`);
     }

@@ -11,6 +11,14 @@ const KafkaConnection = z.strictObject({
 });
 export type KafkaConnection = z.infer<typeof KafkaConnection>;
 
+const ValkeyConnection = z.strictObject({
+  host: z.string().min(1),
+  port: z.int().min(1).max(65_535),
+  username: z.string(),
+  password: z.string(),
+  ca: z.string().exactOptional(),
+});
+
 const Topic = z.strictObject({ kafka: KafkaConnection, topic: z.string().min(1) });
 
 const Source = z.discriminatedUnion("kind", [
@@ -29,6 +37,14 @@ const Source = z.discriminatedUnion("kind", [
     key: z.string().min(1),
     /** Under which name the position in the stream is kept. */
     tokens: z.string().min(1),
+  }),
+  z.strictObject({
+    kind: z.literal("redis"),
+    ...ValkeyConnection.shape,
+    stream: z.string().min(1),
+    group: z.string().min(1),
+    /** Only entries whose value has these fields with these values; the others are done at once. */
+    when: z.record(z.string(), z.string()).exactOptional(),
   }),
   z.strictObject({
     kind: z.literal("mqtt"),
@@ -75,11 +91,14 @@ export const RelaySettings = z
     into: z.strictObject({ ...Topic.shape, encoding: z.enum(["json", "text"]).default("json") }).optional(),
     /** Left out: an event that fails is tried for ever, and holds up its key. */
     deadLetters: z
-      .strictObject({
-        ...Topic.shape,
-        /** A consumer group of its own, to send them again. */
-        group: z.string().min(1),
-      })
+      .union([
+        z.strictObject({
+          ...Topic.shape,
+          /** A consumer group of its own, to send them again. */
+          group: z.string().min(1),
+        }),
+        z.strictObject({ redis: ValkeyConnection, stream: z.string().min(1) }),
+      ])
       .optional(),
     retries: z.int().min(0).default(10),
     backoff: z
@@ -112,6 +131,7 @@ export type TargetSettings<Kind extends RelaySettings["target"]["kind"]> = Extra
 export function nameOf({ source }: RelaySettings): string {
   switch (source.kind) {
     case "kafka":
+    case "redis":
       return source.group;
     case "mongo":
       return source.tokens;

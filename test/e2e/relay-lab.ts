@@ -1,6 +1,7 @@
 /** What the relay's test needs on loopback: a Kafka broker and an MQTT broker with TLS and passwords, a function, relays. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -14,6 +15,8 @@ import type { BatchRequest, FunctionAddress, Outcome, WireEvent } from "../../fu
 import { kafkaOptions } from "../../functions/kit/kafka.ts";
 import { topicReader } from "../../functions/kit/topic-reader.ts";
 import { standInCommand } from "../../local/images/mongo/environment.ts";
+import { valkeyImage } from "../../local/images/valkey.ts";
+import { unpackImage } from "./unpack-image.ts";
 
 const root = join(import.meta.dirname, "../..");
 export const user = { username: "relay", password: "of the test" };
@@ -67,9 +70,11 @@ export class Lab {
   kafkaPort = 0;
   mqttPort = 0;
   mongoPort = 0;
+  valkeyPort = 0;
   #mongo: MongoClient | undefined;
   #jars = "";
   #kafka: ChildProcess | undefined;
+  #valkey: ChildProcess | undefined;
 
   constructor() {
     const file = (name: string) => join(this.folder, name);
@@ -265,19 +270,66 @@ export class Lab {
     return { kind: "function", address: { url, auth: { kind: "bearer", token: "t" } }, timeoutMilliseconds: 5_000 };
   }
 
-  /** Starts the relay from the bundle that is deployed. */
-  async relay(name: string, settings: object): Promise<RelayProcess> {
+  get valkey() {
+    return { host: "localhost", port: this.valkeyPort, ...user, ca: this.ca };
+  }
+
+  /** The server of the image that the node runs, in a folder that is all it sees. */
+  async startValkey(): Promise<void> {
+    const root = join(this.folder, "valkey");
+    await unpackImage(valkeyImage, root);
+    this.valkeyPort = await freePort();
+    const tls = ["server.pem", "server.key", "ca.pem"];
+    mkdirSync(join(root, "server"));
+    for (const file of tls) copyFileSync(join(this.folder, file), join(root, "server", file));
+    const password = createHash("sha256").update(user.password).digest("hex");
+    writeFileSync(
+      join(root, "server/users.acl"),
+      `user default off\nuser ${user.username} on #${password} ~* &* +@all\n`,
+    );
+    const settings = [
+      ...["bind 127.0.0.1", "port 0", `tls-port ${this.valkeyPort}`, "tls-auth-clients no", "dir /data"],
+      ...["tls-cert-file /server/server.pem", "tls-key-file /server/server.key", "tls-ca-cert-file /server/ca.pem"],
+      ...["aclfile /server/users.acl", "appendonly yes", "appendfsync always", "save ''"],
+    ];
+    writeFileSync(join(root, "server/valkey.conf"), settings.join("\n"));
+    await this.runValkey();
+  }
+
+  async runValkey(): Promise<void> {
+    const root = join(this.folder, "valkey");
+    this.#valkey = this.#spawn("chroot", [root, "/usr/bin/valkey-server", "/server/valkey.conf"]);
+    await until(() => listens(this.valkeyPort), 30, "Valkey listens");
+  }
+
+  async killValkey(): Promise<void> {
+    this.#valkey?.kill("SIGKILL");
+    if (this.#valkey) await ended(this.#valkey);
+  }
+
+  /**
+   * Starts the relay from the bundle that is deployed.
+   *
+   * @param pod the name of its pod, which consumers of a stream go by
+   */
+  async relay(name: string, settings: object, pod = name): Promise<RelayProcess> {
     const port = await freePort();
-    const folder = join(this.folder, "settings", `${name}-ports`);
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "relay"), JSON.stringify(settings));
+    this.settings(name, settings);
     const env = {
       ...process.env,
       FIVEFOLD_SETTINGS: join(this.folder, "settings"),
       FIVEFOLD_NAME: name,
+      HOSTNAME: pod,
       RELAY_PORT: String(port),
     };
     return new RelayProcess(this.#spawn(process.execPath, [this.#script], env), port);
+  }
+
+  /** Puts a relay's settings where its programs look for them. */
+  settings(name: string, settings: object): void {
+    const folder = join(this.folder, "settings", `${name}-ports`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "relay"), JSON.stringify(settings));
   }
 
   async close(): Promise<void> {
