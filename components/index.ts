@@ -15,5 +15,6 @@ export { ExistingLake, Lake, type LakeArgs } from "./lake/lake.ts";
 export { ExistingMart, Mart, type MartArgs } from "./mart/mart.ts";
 export { ExistingMongo, Mongo, type MongoArgs } from "./mongo/mongo.ts";
 export { MqttGateway, type MqttGatewayArgs } from "./mqtt/gateway.ts";
+export { ExistingRedis, Redis, type RedisArgs } from "./redis/redis.ts";
 export { Relay, type RelayArgs } from "./relay/relay.ts";
 export { follow, look, type Verified, Verifier, type VerifierArgs } from "./verifier/verifier.ts";

@@ -15,7 +15,7 @@ export interface RelayOptions {
   readonly retries?: number;
 }
 
-export type SourceKind = "kafka" | "mongo" | "mqtt";
+export type SourceKind = "kafka" | "mongo" | "mqtt" | "redis";
 
 export interface RelayPlan {
   readonly retries: number;
@@ -78,7 +78,7 @@ export function planDeployment(of: PodOf, source: SourceKind): types.input.apps.
   return {
     replicas: 1,
     selector: { matchLabels: consumer.podLabels },
-    // Two Kafka consumers share their group; two watchers of one stream would be in each other's way.
+    // Two Kafka consumers share the keys of their topic; two consumers of any other stream would not keep their order.
     strategy: source === "kafka" ? { type: "RollingUpdate" } : { type: "Recreate" },
     template: {
       metadata: {

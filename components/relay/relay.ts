@@ -4,7 +4,7 @@ import type { FunctionAddress } from "../../functions/kit/batch.ts";
 import type { Access, Records } from "../../functions/kit/ports.ts";
 import { encodingOf, type Schema } from "../../functions/kit/schema.ts";
 import type { RelaySettings } from "../../functions/relay/settings.ts";
-import type { Bindable, Binding, Consumer } from "../core/binding.ts";
+import type { Bindable, Binding, Consumer, PortUse } from "../core/binding.ts";
 import { bundle } from "../core/bundle.ts";
 import { Component, type Transform } from "../core/component.ts";
 import { componentLabel, labels, selector } from "../core/labels.ts";
@@ -26,8 +26,11 @@ export interface Source {
 /** A topic to write to. `never`, because what is written was checked where it came from. */
 type Sink = Bindable<Records<never>>;
 
-/** A topic for what cannot be delivered; `npm run replay` finds it by its name. */
-export type DeadLetters = Sink & { readonly name: string };
+/** A topic or stream for what cannot be delivered; `npm run replay` finds it by its name. */
+export interface DeadLetters {
+  readonly name: string;
+  bind(consumer: Consumer, port: PortUse): Binding;
+}
 
 /** Where events go. */
 export type Target =
@@ -141,7 +144,12 @@ function bindTarget(consumer: Consumer, target: Target): Binding {
   };
 }
 
-function bindTopic(consumer: Consumer, name: string, topic: Sink, access: Access = "write"): Binding {
+function bindTopic(
+  consumer: Consumer,
+  name: string,
+  topic: Pick<DeadLetters, "bind">,
+  access: Access = "write",
+): Binding {
   return topic.bind(consumer, { name, kind: "records", access, encoding: "json" });
 }
 
