@@ -5,7 +5,7 @@
 import type { EventContract } from "./contract.ts";
 import { type Encoding, encodingOf, type Schema } from "./schema.ts";
 
-export type Kind = "documents" | "records" | "objects" | "rows" | "grid" | "service" | "credentials";
+export type Kind = "documents" | "records" | "objects" | "rows" | "grid" | "service" | "credentials" | "settings";
 
 export type Access = "read" | "write" | "read-write";
 
@@ -137,4 +137,13 @@ export function service<In, Out>(contract: EventContract<In, Out, any>): Port<Se
 
 export function credentials(): Port<Credentials> {
   return { kind: "credentials", access: "read", encoding: "json" };
+}
+
+/** Plain settings, for example a URL or a key. The client is the value itself, once it fits the schema. */
+export interface SettingsPort<Value> extends Port<Value> {
+  readonly schema: Schema<Value>;
+}
+
+export function settings<Value>(schema: Schema<Value>): SettingsPort<Value> {
+  return { kind: "settings", access: "read", encoding: "json", schema };
 }
