@@ -2,6 +2,7 @@
 export type { Bindable, Binding, Consumer } from "./core/binding.ts";
 export { KitError } from "./core/check.ts";
 export type { Transform } from "./core/component.ts";
+export { elsewhere, given, type Reachable } from "./core/given.ts";
 export { Namespace, type NamespaceArgs } from "./core/namespace.ts";
 export type { Duration, Size } from "./core/units.ts";
 export { deployments } from "./faas/deployments/deployments.ts";

@@ -8,6 +8,7 @@ Error.stackTraceLimit = 4;
 const architectures: Readonly<Record<string, () => Promise<object>>> = {
   platform: () => import("./platform/index.ts"),
   iot: () => import("./iot/index.ts"),
+  payments: () => import("./payments/index.ts"),
 };
 
 const stack = pulumi.getStack();

@@ -3,6 +3,7 @@ import type { Contract, EventContract, In, Out, Ports, RequestContract } from ".
 import type { ClientOf } from "../../functions/kit/ports.ts";
 import type { Bindable, Binding, Consumer } from "../core/binding.ts";
 import { Component } from "../core/component.ts";
+import type { Reachable } from "../core/given.ts";
 import type { Namespace } from "../core/namespace.ts";
 import { allow } from "../core/network.ts";
 import { EventFunction, RequestFunction } from "./function.ts";
@@ -66,13 +67,14 @@ export class Faas extends Component {
   }
 
   /**
-   * Where a path that was given to `http` is called from within the cluster, for one who verifies the architecture.
+   * Where a path that was given to `http` is called from within the cluster.
    *
-   * @throws KitError if the provider serves no requests
+   * @throws KitError if the provider serves no requests there
    */
-  url(path: `/${string}`): { verify(consumer: Consumer): Binding } {
+  url(path: `/${string}`): Reachable & { verify(consumer: Consumer): Binding } {
     const { url, server } = this.#provider.entrance(this.#host, path);
-    return { verify: (consumer) => ({ settings: { url }, dependsOn: allow(consumer, server) }) };
+    const reach = (consumer: Consumer) => allow(consumer, server);
+    return { url, reach, verify: (consumer) => ({ settings: { url }, dependsOn: reach(consumer) }) };
   }
 
   /**

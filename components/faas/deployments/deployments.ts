@@ -1,4 +1,4 @@
-/** Functions as plain Deployments, called by other functions and by relays. They need nothing but Kubernetes. */
+/** Functions as plain Deployments, called from within the cluster. They need nothing but Kubernetes. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
@@ -10,7 +10,7 @@ import type { Transform } from "../../core/component.ts";
 import { labels } from "../../core/labels.ts";
 import { largestProgram, programMap } from "../../core/program.ts";
 import { mountSettings } from "../../core/settings.ts";
-import type { FaasProvider, Trigger } from "../provider.ts";
+import type { FaasProvider, FunctionPlan, Trigger } from "../provider.ts";
 import { planDeployment, planDisruptionBudget, planService, port } from "./plan.ts";
 
 export interface DeploymentsArgs {
@@ -24,6 +24,8 @@ const name = "Deployments";
 
 /** Runs functions as Deployments: one process per replica, no triggers of their own. */
 export function deployments(args: DeploymentsArgs = {}): FaasProvider {
+  /** Functions by namespace and path. */
+  const routes = new Map<string, FunctionPlan>();
   return {
     name,
     adapter: "server",
@@ -75,12 +77,23 @@ export function deployments(args: DeploymentsArgs = {}): FaasProvider {
       };
     },
 
-    entrance(_host, path) {
-      throw new KitError(name, [`path "${path}": they serve no requests from outside; use fission()`]);
+    entrance({ namespace }, path) {
+      const served = routes.get(`${namespace.componentName} ${path}`);
+      if (!served) throw new KitError(name, [`path "${path}": no function was given to http for it`]);
+      return {
+        url: pulumi.interpolate`http://${served.name}.${namespace.metadataName}.svc:${port}${path}`,
+        server: { name: served.name, namespace: namespace.metadataName, podLabels: served.consumer.podLabels, port },
+      };
     },
 
-    attach(_host, plan, _deployed, trigger) {
-      throw new KitError(`Function "${plan.name}"`, [`${write(trigger)}: ${name} have no such trigger; use fission()`]);
+    // The function's Service is its route: its server answers requests for any path, from within the cluster.
+    attach({ namespace }, plan, _deployed, trigger) {
+      if (trigger.on === "time" || trigger.path.includes("/:")) {
+        throw new KitError(`Function "${plan.name}"`, [
+          `${write(trigger)}: ${name} have no such trigger; use fission()`,
+        ]);
+      }
+      routes.set(`${namespace.componentName} ${trigger.path}`, plan);
     },
   };
 }

@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
+import type { Binding } from "../../../../components/core/binding.ts";
+import { given } from "../../../../components/core/given.ts";
 import { Namespace } from "../../../../components/core/namespace.ts";
 import { deployments } from "../../../../components/faas/deployments/deployments.ts";
 import { Faas } from "../../../../components/faas/faas.ts";
 import { type Deployment, deploy } from "../../../harness.ts";
+import { consumerIn, known, use } from "../../wiring.ts";
 import { conforms } from "../conformance.ts";
 import { secretValue } from "../fakes.ts";
 import { echo, submit, tick } from "../fixtures/contracts.ts";
@@ -57,14 +60,33 @@ describe("Deployments", () => {
     await deploy(() => {
       const services = faas();
       const [submitFn, tickFn] = [services.fn(submit), services.fn(tick)];
-      expect(() => services.http("POST /readings", submitFn)).toThrow(
-        'Function "submit"\n  - request "POST /readings": Deployments have no such trigger; use fission()',
+      expect(() => services.http("GET /readings/:id", submitFn)).toThrow(
+        'Function "submit"\n  - request "GET /readings/:id": Deployments have no such trigger; use fission()',
       );
       expect(() => services.schedule("every 1 hour", tickFn)).toThrow(
         'Function "tick"\n  - time "0 */1 * * *": Deployments have no such trigger; use fission()',
       );
-      expect(() => services.url("/readings")).toThrow('Deployments\n  - path "/readings"');
+      expect(() => services.url("/readings")).toThrow(
+        'Deployments\n  - path "/readings": no function was given to http for it',
+      );
       expect(() => services.fn(echo, {}, { maxReplicas: 3 })).toThrow("maxReplicas: Deployments do not scale");
     });
+  });
+
+  test("a path is called at the Service of its function, and whoever is given its address may reach it", async () => {
+    let binding: Binding | undefined;
+    const all = await deploy(() => {
+      const services = faas();
+      services.http("POST /readings", services.fn(submit));
+      const { url, ...rest } = services.url("/readings");
+      const namespace = new Namespace("other");
+      binding = given({ url, patience: 3 }, { url, ...rest }).bind(consumerIn(namespace), use("settings", "read"));
+    });
+    expect(await known(binding?.settings ?? {})).toEqual({
+      url: expect.stringMatching(/^http:\/\/submit\.[a-z]+\.svc:8080\/readings$/),
+      patience: 3,
+    });
+    const rules = all.of("kubernetes:networking.k8s.io/v1:NetworkPolicy").map(({ name }) => name);
+    expect(rules).toEqual(expect.arrayContaining(["writer-to-submit-egress", "writer-to-submit-ingress"]));
   });
 });

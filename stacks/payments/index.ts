@@ -1,0 +1,49 @@
+/**
+ * Payments and risk: one decision per payment, whatever happens.
+ *
+ *   terminal, shop, wallet ─▶ parse ─▶ assess ─▶ payments ─approved─▶ approve ─▶ transactions, confirmations
+ *                                        │  ▲       ├────declined──▶ alert ───▶ alerts
+ *                                        ▼  │       └────held──────▶ resume ──▶ payments
+ *                                       fraud
+ */
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { deployments, elsewhere, Faas, fission, given, Mongo, Namespace, Redis } from "../../components/index.ts";
+import { alert, approve, assess, fraud, parse, resume } from "../../functions/payments/contracts.ts";
+import { Alert, Confirmation, Payment, Transaction } from "../../functions/payments/events.ts";
+
+const config = new pulumi.Config();
+
+// Where it runs
+const namespace = new Namespace(pulumi.getStack());
+
+// What holds data
+const payments = new Redis("grid", { namespace, replicas: config.getNumber("replicas") ?? 0 }).map("payments", Payment);
+const mongo = new Mongo("store", { namespace, members: config.getNumber("members") ?? 1 });
+const transactions = mongo.collection("transactions", Transaction);
+const confirmations = mongo.collection("confirmations", Confirmation);
+const alerts = mongo.collection("alerts", Alert);
+
+// What computes
+const faas = new Faas("functions", { namespace, provider: fission() });
+const services = new Faas("services", { namespace, provider: deployments() });
+const fraudFn = services.fn(fraud, { behaviour: given({ latencyMilliseconds: 5, errors: 0, silences: 0 }) });
+services.http("POST /scores", fraudFn);
+const url = config.get("fraudApi");
+const fraudApi = url === undefined ? services.url("/scores") : elsewhere("fraud-api", url);
+const needs = { payments, fraudApi: given({ url: fraudApi.url, timeoutMilliseconds: 300 }, fraudApi) };
+const key = (name: string) => new random.RandomPassword(name, { length: 40, special: false }).result;
+const assessFn = faas.fn(assess, needs);
+const resumeFn = faas.fn(resume, needs);
+const parseFn = faas.fn(parse, {
+  keys: given({ tokens: key("card-tokens"), wallets: pulumi.all([key("wallet-signatures")]) }),
+  assess: assessFn,
+});
+const approveFn = faas.fn(approve, { transactions, confirmations });
+const alertFn = faas.fn(alert, { alerts });
+
+// What flows: one line per arrow
+faas.http("POST /payments", parseFn);
+payments.triggers(approveFn, { when: { outcome: "approved" } });
+payments.triggers(alertFn, { when: { outcome: "declined" } });
+payments.triggers(resumeFn, { when: { outcome: "held" } });
