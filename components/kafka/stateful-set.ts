@@ -100,7 +100,8 @@ export function statefulSet(name: string, plan: KafkaPlan, filling: Filling): k8
 function environment({ controllers, heapMebibytes }: KafkaPlan) {
   return {
     CONTROLLERS: String(controllers),
-    KAFKA_HEAP_OPTS: `-Xms${heapMebibytes}m -Xmx${heapMebibytes}m`,
+    // Touched at once: where there is too little memory, that shows at the start and not at night.
+    KAFKA_HEAP_OPTS: `-Xms${heapMebibytes}m -Xmx${heapMebibytes}m -XX:+AlwaysPreTouch`,
     KAFKA_OPTS: "-XX:+ExitOnOutOfMemoryError",
     KAFKA_LOG4J_OPTS: `-Dlog4j2.configurationFile=${paths.config}/log4j2.properties`,
     LOG_DIR: "/tmp/logs",

@@ -71,7 +71,7 @@ describe("Kafka", () => {
     expect(spec.volumeClaimTemplates[0].spec.resources).toEqual({ requests: { storage: "50Gi" } });
     const [container] = spec.template.spec.containers;
     expect(container.resources).toEqual({ requests: { cpu: "100m", memory: "4Gi" }, limits: { memory: "4Gi" } });
-    expect(container.env).toContainEqual({ name: "KAFKA_HEAP_OPTS", value: "-Xms2048m -Xmx2048m" });
+    expect(container.env).toContainEqual({ name: "KAFKA_HEAP_OPTS", value: "-Xms2048m -Xmx2048m -XX:+AlwaysPreTouch" });
     expect(container.env).toContainEqual({ name: "CONTROLLERS", value: "3" });
     expect(container.env).toContainEqual({ name: "SERVICE", value: "bus-brokers.$(NAMESPACE).svc" });
   });
