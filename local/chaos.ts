@@ -2,16 +2,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { nameLabel } from "../components/core/labels.ts";
+import { instance, nameLabel } from "../components/core/labels.ts";
 import { say } from "./log.ts";
 import { killPod } from "./node/cgroups.ts";
 import { instanceName } from "./paths.ts";
 import { Problem } from "./problem.ts";
 import type { Kubectl } from "./toolchain/kubectl.ts";
 
-/** The kinds of pods that are killed, by the label that says what a pod is. */
-const kinds = ["relay", "function", "kafka", "mongo"] as const;
-type Kind = (typeof kinds)[number];
+/** The kinds of pods that are killed where an architecture has them, by the labels that say what a pod is. */
+const selectors = {
+  relay: `${nameLabel}=relay`,
+  function: `${nameLabel}=function`,
+  kafka: `${nameLabel}=kafka`,
+  mongo: `${nameLabel}=mongo`,
+  redis: `${nameLabel}=redis`,
+  "fraud API": `${nameLabel}=function,${instance}=fraud`,
+} as const;
+export type Kind = keyof typeof selectors;
 
 export interface Blow {
   readonly kind: Kind;
@@ -22,7 +29,7 @@ export interface Blow {
 }
 
 /** One blow for each kind, in random order, while events flow and with some of them still to come. */
-export function planChaos(seed: number, seconds: number): Blow[] {
+export function planChaos(seed: number, seconds: number, kinds: readonly Kind[]): Blow[] {
   const random = xoroshiro128plus(seed);
   const upTo = (most: number) => uniformInt(random, 0, most);
   const from = seconds * 100;
@@ -78,8 +85,15 @@ export async function outage(after: number, seconds: number, field: Field): Prom
   say(`${after + seconds} s: functions may come up again, after ${kills} kills`);
 }
 
+/** The kinds of which there are pods. */
+export async function kindsOf(field: Field): Promise<Kind[]> {
+  const kinds = Object.keys(selectors) as Kind[];
+  const there = await Promise.all(kinds.map(async (kind) => (await running(kind, field)).length > 0));
+  return kinds.filter((_, at) => there[at]);
+}
+
 async function running(kind: Kind, { cluster, stack }: Field): Promise<Pod[]> {
-  const selector = ["-l", `${nameLabel}=${kind}`, "--field-selector=status.phase=Running"];
+  const selector = ["-l", selectors[kind], "--field-selector=status.phase=Running"];
   const { items } = await cluster.json("get", "pods", "-n", stack, ...selector);
   return items;
 }

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { outage, planChaos, strike } from "../chaos.ts";
+import { kindsOf, outage, planChaos, strike } from "../chaos.ts";
 import { runJob } from "../job.ts";
 import { say } from "../log.ts";
 import { growth, leastSecondsForGrowth, mebibytes, type PodMemory, watchMemory } from "../memory.ts";
@@ -71,11 +71,11 @@ export async function run(args: readonly string[]): Promise<number> {
       `Deploy it first: npm start -- ${stack}`,
     );
   });
-  const blows = values.chaos ? planChaos(settings.seed, settings.seconds) : [];
+  const field = { cluster, stack, embedded: values.context === undefined };
+  const blows = values.chaos ? planChaos(settings.seed, settings.seconds, await kindsOf(field)) : [];
   for (const { kind, time } of blows)
     say(`chaos: a pod of the kind ${kind} is killed after ${(time / 1000).toFixed(1)} s`);
   if (down > 0) say(`outage: every function is down from ${downAfter} s to ${downAfter + down} s`);
-  const field = { cluster, stack, embedded: values.context === undefined };
   let striking: Promise<unknown> | undefined;
   const memoryOf = values.memory ? await watchMemory(cluster) : undefined;
   const result = await runJob<Result>(cluster, template, {
