@@ -187,11 +187,11 @@ export function simulate({ rate, seconds, seed, run }: SimulationArgs): Send[] {
     const { number } = sale.card;
     const wrong = number.slice(0, -1) + ((Number(number.at(-1)) + 1) % 10);
     const spoiled = fault === "wrong-check-digit" ? { ...sale, card: { ...sale.card, number: wrong } } : sale;
-    return { time, id, sale: spoiled, must: { fault, status: statusOf(fault, sale.frontEnd) } };
+    return { time, id, sale: spoiled, must: { fault, status: statusOf(fault) } };
   }
 }
 
-function statusOf(fault: Fault, frontEnd: FrontEnd): number {
+function statusOf(fault: Fault): number {
   switch (fault) {
     case "wrong-key":
     case "wrong-signature":
@@ -199,8 +199,6 @@ function statusOf(fault: Fault, frontEnd: FrontEnd): number {
     case "other-body":
       return 401;
     case "malformed":
-      // What is sent as JSON is refused by the function's host; the others are read by `parse`.
-      return frontEnd === "shop" ? 400 : 422;
     case "wrong-check-digit":
     case "other-amount":
       return 422;

@@ -63,13 +63,6 @@ async function start() {
     const frontEnd = String(request.headers["x-api-key"]).replace(/^key-of-/, "");
     const headers = { ...(request.headers as Record<string, string>), "x-fivefold-client": frontEnd };
     if (!FrontEnd.safeParse(frontEnd).success) return response.writeHead(401).end();
-    if (request.headers["content-type"] === "application/json") {
-      try {
-        JSON.parse(text);
-      } catch {
-        return response.writeHead(400).end();
-      }
-    }
     return handleRequest(parse, text, { keys, assess: { call } }, { headers }).then(
       ({ status, body }) => response.writeHead(status).end(JSON.stringify(body)),
       (error) => response.writeHead(error instanceof BadInput ? 422 : 500).end(),
