@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import seattle from "../../node_modules/vega-datasets/data/seattle-weather-hourly-normals.csv";
 import { reasonOf } from "../kit/errors.ts";
 import { readSettings } from "../kit/settings.ts";
+import { topicReader } from "../kit/topic-reader.ts";
 import { type DeadLetter, readDeadLetters } from "../verify/dead-letters.ts";
 import { linesAfter } from "../verify/lake.ts";
 import { account, type Entry, type Observation, type Speed, speed } from "../verify/ledger.ts";
@@ -59,7 +60,7 @@ async function main(): Promise<void> {
   const readings = new Map(sends.flatMap(({ reading }) => (reading ? [[reading.id, measure(reading)] as const] : [])));
   const letters = async () => {
     const topics = ["raw-dead-letters", "readings-dead-letters"];
-    const read = await Promise.all(topics.map((port) => readDeadLetters(readSettings(ports, port), run)));
+    const read = await Promise.all(topics.map((port) => readDeadLetters(topicReader(readSettings(ports, port)), run)));
     const identified = (of: "open" | "sentAgain") =>
       read.flatMap((topic) => topic[of]).flatMap((letter) => identify(letter, byPayload, readings));
     return { open: new Map(identified("open")), sentAgain: new Set(identified("sentAgain").map(([id]) => id)) };

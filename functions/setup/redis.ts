@@ -31,9 +31,10 @@ const connecting = ["+auth", "+hello", "+ping", "+info", "+client|setname", "+cl
 /** Key patterns and commands, as `ACL SETUSER` takes them. */
 export function rulesOf(map: string, part: Part): string[] {
   const reading = ["+get", "+hmget", "+eval", "+evalsha"];
+  const ranges = ["+xrange", "+xrevrange"];
   switch (part) {
     case "values, to read":
-      return [`%R~${map}:*`, ...connecting, ...reading, "+scan", "+mget"];
+      return [`%R~${map}:*`, `%R~${map}.dead-letters`, ...connecting, ...reading, "+scan", "+mget", ...ranges];
     case "values":
       return [`~${map}:*`, ...connecting, ...reading, "+set", "+del", "+xadd", "+hincrby", "+expire"];
     case "stream": {
@@ -41,7 +42,7 @@ export function rulesOf(map: string, part: Part): string[] {
       return [`~${map}:changes`, ...connecting, ...group, "+xgroup|create", "+xgroup|delconsumer"];
     }
     case "dead letters":
-      return [`~${map}.dead-letters`, ...connecting, "+xadd", "+xrange", "+xrevrange", "+multi", "+exec"];
+      return [`~${map}.dead-letters`, ...connecting, "+xadd", ...ranges, "+multi", "+exec"];
   }
 }
 

@@ -1,8 +1,9 @@
-/** Reads the dead letters of a run from a topic, and what became of them. */
-import { type ReadableTopic, topicReader } from "../kit/topic-reader.ts";
+/** Reads the dead letters of a run from a topic or stream, and what became of them. */
+import type { TopicReader } from "../kit/topic-reader.ts";
 import { parseDeadLetter } from "../relay/dead-letters.ts";
 
 export interface DeadLetter {
+  readonly key: string | undefined;
   readonly value: string;
   readonly reason: string;
 }
@@ -12,16 +13,21 @@ export interface DeadLetters {
   readonly sentAgain: readonly DeadLetter[];
 }
 
-/** @param since when the run began, in milliseconds since 1970 */
-export async function readDeadLetters(topic: ReadableTopic, since: number): Promise<DeadLetters> {
-  const reader = topicReader(topic);
+/**
+ * @param reader is closed afterwards
+ * @param since when the run began, in milliseconds since 1970
+ */
+export async function readDeadLetters(reader: TopicReader, since: number): Promise<DeadLetters> {
   try {
     const letters = new Map<string, DeadLetter>();
     const sent = new Set<string>();
     for await (const record of reader.read(await reader.since(since), await reader.ends())) {
       const found = parseDeadLetter(record);
-      if (found.kind === "letter") letters.set(found.id, { value: record.value.toString(), reason: found.reason });
-      else if (found.state === "sent") sent.add(found.id);
+      if (found.kind === "letter") {
+        const { id, key, reason } = found;
+        letters.set(id, { key, value: record.value.toString(), reason });
+      }
+      if (found.kind === "mark" && found.state === "sent") sent.add(found.id);
     }
     const of = (again: boolean) => [...letters].filter(([id]) => sent.has(id) === again).map(([, letter]) => letter);
     return { open: of(false), sentAgain: of(true) };

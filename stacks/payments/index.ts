@@ -8,7 +8,18 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import { deployments, elsewhere, Faas, fission, given, Mongo, Namespace, Redis } from "../../components/index.ts";
+import {
+  deployments,
+  elsewhere,
+  Faas,
+  fission,
+  given,
+  look,
+  Mongo,
+  Namespace,
+  Redis,
+  Verifier,
+} from "../../components/index.ts";
 import { alert, approve, assess, fraud, parse, resume } from "../../functions/payments/contracts.ts";
 import { Alert, Confirmation, Payment, Transaction } from "../../functions/payments/events.ts";
 
@@ -35,8 +46,9 @@ const needs = { payments, fraudApi: given({ url: fraudApi.url, timeoutMillisecon
 const key = (name: string) => new random.RandomPassword(name, { length: 40, special: false }).result;
 const assessFn = faas.fn(assess, needs);
 const resumeFn = faas.fn(resume, needs);
+const signingKey = key("wallet-signatures");
 const parseFn = faas.fn(parse, {
-  keys: given({ tokens: key("card-tokens"), wallets: pulumi.all([key("wallet-signatures")]) }),
+  keys: given({ tokens: key("card-tokens"), wallets: pulumi.all([signingKey]) }),
   assess: assessFn,
 });
 const approveFn = faas.fn(approve, { transactions, confirmations });
@@ -47,3 +59,22 @@ faas.http("POST /payments", parseFn);
 payments.triggers(approveFn, { when: { outcome: "approved" } });
 payments.triggers(alertFn, { when: { outcome: "declined" } });
 payments.triggers(resumeFn, { when: { outcome: "held" } });
+
+// What proves it: `npm run verify -- payments`
+const frontEnd = (name: string) => {
+  const url = faas.url("/payments");
+  return look(given({ url: url.url, credentials: { "x-fivefold-client": name }, signingKey }, url));
+};
+new Verifier("verify", {
+  namespace,
+  program: new URL("../../functions/payments/verify.ts", import.meta.url),
+  ports: {
+    terminal: frontEnd("terminal"),
+    shop: frontEnd("shop"),
+    wallet: frontEnd("wallet"),
+    payments: look(payments),
+    transactions: look(transactions),
+    confirmations: look(confirmations),
+    alerts: look(alerts),
+  },
+});
