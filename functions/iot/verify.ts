@@ -32,6 +32,14 @@ const pollMilliseconds = 100;
 const patienceMilliseconds = 60_000;
 const clockDifferenceMilliseconds = 60_000;
 
+const words = {
+  sent: "events sent",
+  stored: "in the lake and in the mart",
+  deadLettered: "dead-lettered with the right reason",
+  refused: "refused at the gateway",
+  latency: "end to end",
+};
+
 /** All of a measurement that follows from what was sent. */
 type Expected = Omit<Measurement, "received">;
 
@@ -89,7 +97,7 @@ async function main(): Promise<void> {
     sentAgain: buried.sentAgain,
   };
   const ledger = account([...sent.entries.values()], observation, "bad-input");
-  console.log(`RESULT ${JSON.stringify({ ...args, run, ...ledger, ...speed })}`);
+  console.log(`RESULT ${JSON.stringify({ ...args, run, words, ...ledger, ...speed })}`);
   await mart.close();
 }
 

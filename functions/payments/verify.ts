@@ -17,6 +17,14 @@ import { type VerificationArgs, verify } from "./verification.ts";
 const ports = "verify";
 const args = JSON.parse(process.env.VERIFY_ARGUMENTS ?? "{}") as VerificationArgs;
 
+const words = {
+  sent: "payments and bad requests sent",
+  stored: "decided once, then recorded and confirmed, or alerted",
+  deadLettered: "dead-lettered",
+  refused: "refused as they must be",
+  latency: "decision",
+};
+
 async function main(): Promise<void> {
   const grid = mapReader<Payment>(readSettings<GridSettings>(ports, "payments"));
   const collection = async <Document>(port: string, run: number) => {
@@ -41,7 +49,7 @@ async function main(): Promise<void> {
   const frontEnds = { terminal: frontEnd("terminal"), shop: frontEnd("shop"), wallet: frontEnd("wallet") };
   const result = await verify(args, { frontEnds, read, say: (line) => console.log(line) });
   grid.close();
-  console.log(`RESULT ${JSON.stringify(result)}`);
+  console.log(`RESULT ${JSON.stringify({ ...result, words })}`);
 }
 
 main().catch((error: unknown) => {

@@ -20,6 +20,14 @@ interface Result {
   readonly deadLettered: number;
   readonly refused: number;
   readonly problems: readonly string[];
+  /** What an architecture calls these. */
+  readonly words: {
+    readonly sent: string;
+    readonly stored: string;
+    readonly deadLettered: string;
+    readonly refused: string;
+    readonly latency: string;
+  };
   /** Missing where an earlier run is accounted for again, as are the following. */
   readonly throughput?: number;
   readonly worstWindow: number;
@@ -116,19 +124,19 @@ async function standInsOf(cluster: Kubectl): Promise<string[]> {
 }
 
 function print(stack: string, result: Result, standIns: readonly string[]): void {
-  const { sent, stored, deadLettered, refused, problems, rate, seconds, throughput, worstWindow, p50, p99 } = result;
+  const { words, problems, rate, seconds, throughput, worstWindow, p50, p99 } = result;
   const rows: [string, string | number][] = [
-    ["events sent", sent],
-    ["  in the lake and in the mart", stored],
-    ["  dead-lettered with the right reason", deadLettered],
-    ["  refused at the gateway", refused],
+    [words.sent, result.sent],
+    [`  ${words.stored}`, result.stored],
+    [`  ${words.deadLettered}`, result.deadLettered],
+    [`  ${words.refused}`, result.refused],
     ["  unaccounted for", problems.length],
   ];
   if (throughput !== undefined) {
     rows.push(
       [`throughput, of ${rate}/s for ${seconds} s`, `${throughput.toFixed(1)}/s`],
       ["worst 10 seconds", `${worstWindow.toFixed(1)}/s (${((100 * worstWindow) / rate).toFixed(1)} %)`],
-      ["end to end, p50 / p99", `${Math.round(p50)} ms / ${Math.round(p99)} ms`],
+      [`${words.latency}, p50 / p99`, `${Math.round(p50)} ms / ${Math.round(p99)} ms`],
     );
   }
   const width = Math.max(...rows.map(([label]) => label.length));
