@@ -46,7 +46,7 @@ const notRun: Readonly<Record<string, string>> = {
 export function readme(at: { readonly instance: string }): void {
   const shown = [...new Set(readmes().flatMap((file) => commandsOf(readFileSync(join(root, file), "utf8"))))];
   const known = [runHere, runElsewhere, notRun].flatMap((commands) => Object.keys(commands));
-  const tests = globSync("test/e2e/{*.test,iot/*}.ts", { cwd: root }).map((file) =>
+  const tests = globSync("test/e2e/{*.test,iot/*,payments}.ts", { cwd: root }).map((file) =>
     readFileSync(join(root, file), "utf8"),
   );
 

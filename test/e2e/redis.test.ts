@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { Valkey } from "iovalkey";
+import { Valkey } from "iovalkey";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bundle } from "../../components/core/bundle.ts";
 import type { Outcome } from "../../functions/kit/batch.ts";
@@ -12,6 +12,8 @@ import { connect, type GridSettings, keysOf } from "../../functions/kit/clients/
 import { Unavailable } from "../../functions/kit/errors.ts";
 import type { Claim, Grid } from "../../functions/kit/ports.ts";
 import { connectValkey } from "../../functions/kit/valkey.ts";
+import { type Part, setUpRedis } from "../../functions/setup/redis.ts";
+import { Hopeless } from "../../functions/setup/run.ts";
 import { Lab, until } from "./relay-lab.ts";
 
 interface Payment {
@@ -126,6 +128,98 @@ describe("the grid", () => {
   it("is refused with a wrong password, which is nobody's absence", async () => {
     const grid = gridOf("refused", { password: "wrong" });
     await expect(grid.get("one")).rejects.toThrow();
+  });
+});
+
+describe("users", () => {
+  const server = () => ({ ...lab.valkey, hosts: ["localhost"] });
+  const as = async (part: Part) => {
+    const account = { name: `user of ${part}`.replaceAll(/\W/g, "-"), password: `secret of ${part}` };
+    await setUpRedis({ server: server(), user: { ...account, map: "mine", part } });
+    return connectValkey({ ...lab.valkey, username: account.name, password: account.password });
+  };
+  const refused = /NOPERM/;
+
+  it.each<[Part, allowed: string[][], forbidden: string[][]]>([
+    [
+      "values",
+      [
+        ["set", "mine:value:a", "1"],
+        ["xadd", "mine:changes", "*", "key", "a"],
+        ["hincrby", "mine:count:a", "times", "1"],
+      ],
+      [["set", "other:value:a", "1"], ["xadd", "mine.dead-letters", "*", "a", "b"], ["flushall"], ["keys", "*"]],
+    ],
+    [
+      "values, to read",
+      [
+        ["get", "mine:value:a"],
+        ["xrange", "mine:changes", "-", "+"],
+        ["xrange", "mine.dead-letters", "-", "+"],
+      ],
+      [
+        ["set", "mine:value:a", "1"],
+        ["get", "other:value:a"],
+        ["xadd", "mine:changes", "*", "a", "b"],
+      ],
+    ],
+    [
+      "stream",
+      [
+        ["xgroup", "CREATE", "mine:changes", "g", "0", "MKSTREAM"],
+        ["xinfo", "CONSUMERS", "mine:changes", "g"],
+      ],
+      [
+        ["get", "mine:value:a"],
+        ["xadd", "mine:changes", "*", "a", "b"],
+        ["xgroup", "DESTROY", "mine:changes", "g"],
+      ],
+    ],
+    [
+      "dead letters",
+      [
+        ["xadd", "mine.dead-letters", "*", "a", "b"],
+        ["xrange", "mine.dead-letters", "-", "+"],
+      ],
+      [
+        ["get", "mine:value:a"],
+        ["xadd", "mine:changes", "*", "a", "b"],
+        ["xadd", "other.dead-letters", "*", "a", "b"],
+      ],
+    ],
+  ])("of the part %j may use it, and nothing else", async (part, allowed, forbidden) => {
+    const client = await as(part);
+    try {
+      for (const [command = "", ...args] of allowed) await client.call(command, ...args);
+      for (const [command = "", ...args] of [...forbidden, ["acl", "LIST"], ["config", "GET", "*"]])
+        await expect(client.call(command, ...args), command).rejects.toThrow(refused);
+    } finally {
+      client.disconnect();
+    }
+  });
+
+  it("are made anew by the next set-up, and kept when the server starts again", async () => {
+    const client = await as("values");
+    await lab.killValkey();
+    await lab.runValkey();
+    await until(async () => (await client.get("mine:value:a").catch(() => undefined)) === "1", 20, "it may still read");
+    client.disconnect();
+    (await as("values")).disconnect();
+  });
+
+  it("are not made with a wrong password of the administrator, which no patience helps", async () => {
+    const user = { name: "somebody", password: "p", map: "mine", part: "values" as const };
+    const wrong = setUpRedis({ server: { ...server(), password: "wrong" }, user });
+    await expect(wrong).rejects.toThrow(Hopeless);
+  });
+
+  it("nobody comes in without a name or in plain text", async () => {
+    const nameless = connectValkey({ ...lab.valkey, username: "default", password: "" });
+    await expect(nameless.get("mine:value:a")).rejects.toThrow();
+    nameless.disconnect();
+    const plain = new Valkey({ port: lab.valkeyPort, maxRetriesPerRequest: 0, retryStrategy: () => null });
+    plain.on("error", () => undefined);
+    await expect(plain.get("mine:value:a")).rejects.toThrow();
   });
 });
 

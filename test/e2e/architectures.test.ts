@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { audit, inventory } from "./audit.ts";
 import { refusals } from "./iot/refusals.ts";
 import { replay } from "./iot/replay.ts";
+import { payments } from "./payments.ts";
 import { readme } from "./readme.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -152,6 +153,8 @@ describe("npm run pulumi -- destroy", () => {
     expect(await audit(instance, before.deployment)).toEqual([]);
   });
 });
+
+payments({ instance, folder: () => folder, fivefold });
 
 describe("npm stop", () => {
   it("leaves nothing behind", { timeout: 10 * minutes }, async () => {
