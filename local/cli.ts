@@ -24,6 +24,16 @@ const commands: Readonly<Record<string, Command>> = {
     help: "Sends simulated events through a deployed architecture and accounts for every one of them. With --chaos, pods are killed meanwhile. With --outage, every function is down for so long. With --memory, the memory of the pods is watched, and must not grow. With the RUN of an earlier one, accounts for that again.",
     load: () => import("./commands/verify.ts"),
   },
+  reconcile: {
+    usage: "reconcile STACK [--json FILE] [--context NAME]",
+    help: "Compares what data grid, stream, database and confirmations hold of every payment.",
+    load: () => import("./commands/reconcile.ts"),
+  },
+  rules: {
+    usage: "rules FILE [--stack payments] [--context NAME]",
+    help: "Tells which recorded payments another rule set would have decided otherwise. FILE is JSON, or a module that exports ruleSet.",
+    load: () => import("./commands/rules.ts"),
+  },
   replay: {
     usage:
       "replay [TOPIC] [--list] [--dry-run] [--reason R] [--key K] [--since TIME] [--until TIME] [--uncertain] [--again] [--stack STACK] [--context NAME]",

@@ -9,6 +9,16 @@ export interface JobTemplate {
   readonly spec: any;
 }
 
+/** The program of a stack that knows what its stores must hold. */
+export async function verifierOf(cluster: Kubectl, stack: string): Promise<JobTemplate> {
+  return cluster.json("get", "cronjob", "verify", "-n", stack).catch(() => {
+    throw new Problem(
+      `Stack "${stack}" is not deployed, or has no verifier.`,
+      `Deploy it first: npm start -- ${stack}`,
+    );
+  });
+}
+
 export interface JobOptions {
   /** Two Jobs of one name cannot run at once. */
   readonly name: string;

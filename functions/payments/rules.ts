@@ -1,40 +1,42 @@
 /** Decides payments. A rule set is a value, and a decision follows from it, the purchase and the facts alone. */
-import type { Currency, Facts, Outcome, Payment, Purchase } from "./events.ts";
+import * as z from "zod";
+import { Currency, type Facts, type Outcome, type Payment, type Purchase } from "./events.ts";
 
-export interface RuleSet {
-  readonly version: string;
-  /** Euros for one of each currency; all amounts in rules are in hundredths of a euro. */
-  readonly rates: Readonly<Record<Currency, number>>;
-  readonly sanctionedCountries: readonly string[];
-  /** Of one payment, whoever the merchant is. */
-  readonly limit: number;
-  /** Scores of the fraud API from which a payment is declined. */
-  readonly declineFromScore: number;
-  /** How far the risk metrics look back. */
-  readonly minutes: number;
-  /** What a card may have in that time. */
-  readonly card: Most;
-  readonly merchants: Readonly<Record<string, Merchant>>;
-}
+const whole = z.int().min(0);
+/** Of payments in the time of the risk metrics. */
+const Most = z.strictObject({ times: whole, amount: whole });
 
-export interface Most {
-  readonly times: number;
-  readonly amount: number;
-}
-
-export interface Merchant {
+const Merchant = z.strictObject({
   /** Of one payment. */
-  readonly limit: number;
+  limit: whole,
   /** Of the customer; one whose age is not known counts as too young. */
-  readonly minimumAge?: number;
+  minimumAge: whole.exactOptional(),
   /** What it may take in the time of the risk metrics. */
-  readonly most: Most;
+  most: Most,
   /** What becomes of its payments while the fraud API is away. */
-  readonly whenFraudApiIsAway:
-    | "hold"
-    | "decline"
-    | { readonly approveBelow: number; readonly else: "hold" | "decline" };
-}
+  whenFraudApiIsAway: z.union([
+    z.enum(["hold", "decline"]),
+    z.strictObject({ approveBelow: whole, else: z.enum(["hold", "decline"]) }),
+  ]),
+});
+export type Merchant = Readonly<z.infer<typeof Merchant>>;
+
+export const RuleSet = z.strictObject({
+  version: z.string().min(1),
+  /** Euros for one of each currency; all amounts in rules are in hundredths of a euro. */
+  rates: z.record(Currency, z.number().positive()),
+  sanctionedCountries: z.array(z.string()),
+  /** Of one payment, whoever the merchant is. */
+  limit: whole,
+  /** Scores of the fraud API from which a payment is declined. */
+  declineFromScore: whole,
+  /** How far the risk metrics look back: counts are kept for an hour. */
+  minutes: z.int().min(1).max(60),
+  /** What a card may have in that time. */
+  card: Most,
+  merchants: z.record(z.string(), Merchant),
+});
+export type RuleSet = Readonly<z.infer<typeof RuleSet>>;
 
 export interface Decision {
   readonly outcome: Outcome;

@@ -1,21 +1,33 @@
 /**
- * Runs in the cluster for `npm run verify -- payments`: reads what the stores hold for `verification.ts`. Prints progress,
- * then one line `RESULT {json}`.
+ * Runs in the cluster for `npm run verify -- payments`, and for `npm run reconcile` and `npm run rules`: reads what the
+ * stores hold. Prints progress, then one line `RESULT {json}`.
  */
+import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod";
 import type { DocumentsSettings } from "../kit/clients/documents.ts";
 import type { GridSettings } from "../kit/clients/grid.ts";
 import { reasonOf } from "../kit/errors.ts";
 import { readSettings } from "../kit/settings.ts";
 import { readDocuments } from "../verify/documents.ts";
-import { mapReader } from "../verify/grid.ts";
-import type { Alert, Confirmation, Payment, Transaction } from "./events.ts";
+import { type MapReader, mapReader } from "../verify/grid.ts";
+import type { Alert, Confirmation, FrontEnd, Payment, Transaction } from "./events.ts";
 import type { FrontEndSettings } from "./front-ends/front-end.ts";
-import type { Stores } from "./reconciliation.ts";
+import { type Reconciliation, reconcile, type Stores } from "./reconciliation.ts";
+import { compareRules, RuleSet } from "./rules.ts";
 import { isOfRun } from "./simulation.ts";
 import { type VerificationArgs, verify } from "./verification.ts";
 
+type Arguments =
+  | VerificationArgs
+  /** Compares all that the stores hold. */
+  | { readonly reconcile: true }
+  /** Compares what is recorded with what these rules would decide. */
+  | { readonly rules: unknown };
+
 const ports = "verify";
-const args = JSON.parse(process.env.VERIFY_ARGUMENTS ?? "{}") as VerificationArgs;
+const args = JSON.parse(process.env.VERIFY_ARGUMENTS ?? "{}") as Arguments;
+
+const onTheWayMilliseconds = 5_000;
 
 const words = {
   sent: "payments and bad requests sent",
@@ -27,32 +39,60 @@ const words = {
 
 async function main(): Promise<void> {
   const grid = mapReader<Payment>(readSettings<GridSettings>(ports, "payments"));
-  const collection = async <Document>(port: string, run: number) => {
-    const all = await readDocuments<Document>(readSettings<DocumentsSettings>(ports, port), "recorded", run);
-    return new Map([...all].filter(([key]) => isOfRun(key, run)));
-  };
-  const read = async (run: number): Promise<Stores> => {
-    const wanted = (key: string) => isOfRun(key, run);
-    const [deadLetters, alerts, confirmations, transactions] = await Promise.all([
-      grid.deadLetters(run),
-      collection<Alert>("alerts", run),
-      collection<Confirmation>("confirmations", run),
-      collection<Transaction>("transactions", run),
-    ]);
-    // What is decided is read after what follows from it: a payment decided meanwhile is only not there yet.
-    const stream = (await grid.written(run)).filter(({ key }) => wanted(key));
-    const values = await grid.values(wanted);
-    const ofRun = new Map([...deadLetters].filter(([key]) => wanted(key)));
-    return { grid: values, stream, transactions, confirmations, alerts, deadLetters: ofRun };
-  };
-  const frontEnd = (name: string) => readSettings<FrontEndSettings>(ports, name);
+  try {
+    console.log(`RESULT ${JSON.stringify(await resultOf(args, grid))}`);
+  } finally {
+    grid.close();
+  }
+}
+
+async function resultOf(args: Arguments, grid: MapReader<Payment>): Promise<object> {
+  if ("rules" in args) {
+    const { data: rules, error } = RuleSet.safeParse(args.rules);
+    if (!rules) throw new Error(`That is no rule set: ${z.prettifyError(error)}`);
+    const recorded = [...(await grid.values(() => true)).values()];
+    const differences = compareRules(recorded, rules);
+    return { version: rules.version, compared: recorded.length, differences };
+  }
+  if ("reconcile" in args) {
+    const { problems, ...counts } = await settledReconciliation(() => readStores(grid, 0, () => true));
+    return { ...counts, problems: Object.fromEntries(problems) };
+  }
+  const frontEnd = (name: FrontEnd) => readSettings<FrontEndSettings>(ports, name);
   const frontEnds = { terminal: frontEnd("terminal"), shop: frontEnd("shop"), wallet: frontEnd("wallet") };
-  const result = await verify(args, { frontEnds, read, say: (line) => console.log(line) });
-  grid.close();
-  console.log(`RESULT ${JSON.stringify({ ...result, words })}`);
+  const read = (run: number) => readStores(grid, run, (key) => isOfRun(key, run));
+  return { ...(await verify(args, { frontEnds, read, say: (line) => console.log(line) })), words };
+}
+
+/** @param since milliseconds since 1970 */
+async function readStores(grid: MapReader<Payment>, since: number, wanted: (key: string) => boolean): Promise<Stores> {
+  const collection = async <Document>(port: string) => {
+    const all = await readDocuments<Document>(readSettings<DocumentsSettings>(ports, port), "recorded", since);
+    return new Map([...all].filter(([key]) => wanted(key)));
+  };
+  const [deadLetters, alerts, confirmations, transactions] = await Promise.all([
+    grid.deadLetters(since),
+    collection<Alert>("alerts"),
+    collection<Confirmation>("confirmations"),
+    collection<Transaction>("transactions"),
+  ]);
+  // What is decided is read after what follows from it: a payment decided meanwhile only lacks what is still to come.
+  const stream = (await grid.written(since)).filter(({ key }) => wanted(key));
+  const values = await grid.values(wanted);
+  const letters = new Map([...deadLetters].filter(([key]) => wanted(key)));
+  return { grid: values, stream, transactions, confirmations, alerts, deadLetters: letters };
+}
+
+/** What does not add up twice in a row, some seconds apart: what is on its way only takes a moment. */
+async function settledReconciliation(read: () => Promise<Stores>): Promise<Reconciliation> {
+  const first = reconcile(await read());
+  if (first.problems.size === 0) return first;
+  await sleep(onTheWayMilliseconds);
+  const second = reconcile(await read());
+  return { ...second, problems: new Map([...second.problems].filter(([key]) => first.problems.has(key))) };
 }
 
 main().catch((error: unknown) => {
-  console.error(`verify stopped: ${reasonOf(error)}`);
+  console.error(`stopped: ${reasonOf(error)}`);
   process.exit(1);
 });

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { kindsOf, outage, planChaos, strike } from "../chaos.ts";
-import { runJob } from "../job.ts";
+import { runJob, verifierOf } from "../job.ts";
 import { say } from "../log.ts";
 import { growth, leastSecondsForGrowth, mebibytes, type PodMemory, watchMemory } from "../memory.ts";
 import { Problem } from "../problem.ts";
@@ -73,12 +73,7 @@ export async function run(args: readonly string[]): Promise<number> {
 
   const cluster = await kubectl(values.context);
   const standIns = await standInsOf(cluster);
-  const template = await cluster.json("get", "cronjob", "verify", "-n", stack).catch(() => {
-    throw new Problem(
-      `Stack "${stack}" is not deployed, or has no verifier.`,
-      `Deploy it first: npm start -- ${stack}`,
-    );
-  });
+  const template = await verifierOf(cluster, stack);
   const field = { cluster, stack, embedded: values.context === undefined };
   const blows = values.chaos ? planChaos(settings.seed, settings.seconds, await kindsOf(field)) : [];
   for (const { kind, time } of blows)
