@@ -116,6 +116,17 @@ describe("npm run verify -- iot --chaos", () => {
   });
 });
 
+describe("npm run verify -- iot --outage", () => {
+  it("loses nothing while every function is down", { timeout: 8 * minutes }, async () => {
+    const load = ["--rate", "50", "--seconds", "40", "--seed", "6"];
+    const { code, output } = await fivefold("verify", "iot", ...load, "--outage", "15", "--memory");
+    expect(output).toMatch(/functions may come up again, after [1-9]\d* kills/);
+    expect(output).toMatch(/iot\/raw-to-normalize-\S+ +\d+ MiB +\d+ MiB +\d+ MiB +256 MiB +0\n/);
+    expect(output).toContain("Every event is accounted for.");
+    expect(code, output).toBe(0);
+  });
+});
+
 replay({ instance, stack: "iot", fivefold });
 refusals({ instance, stack: "iot" });
 readme({ instance });

@@ -1,8 +1,9 @@
 /** The payments architecture on the node of the tests: started, verified, struck, searched for card numbers, destroyed. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { leaks } from "../../functions/payments/ledger.ts";
+import { ruleSet } from "../../functions/payments/rule-set.ts";
 import { simulate } from "../../functions/payments/simulation.ts";
 import { audit, inventory } from "./audit.ts";
 import { kubectl } from "./cluster.ts";
@@ -28,6 +29,13 @@ interface Figures {
 const minutes = 60_000;
 const stack = "payments";
 
+/** Valkey's own client, as the administrator. */
+const client = (password: string, args: readonly string[]) => [
+  ...["exec", "grid-0", "-n", stack, "--", "env", `REDISCLI_AUTH=${password}`],
+  ...["valkey-cli", "--user", "fivefold", "--tls", "--cacert", "/server/ca.crt", "--sni", "grid-0.grid.payments.svc"],
+  ...["-h", "grid-0.grid.payments.svc", ...args],
+];
+
 export function payments({ instance, folder, fivefold }: At): void {
   const runs: Figures[] = [];
   const verify = async (...args: string[]) => {
@@ -36,6 +44,12 @@ export function payments({ instance, folder, fivefold }: At): void {
     const figures = JSON.parse(readFileSync(file, "utf8")) as Figures;
     runs.push(figures);
     return { code, output, figures };
+  };
+
+  const inGrid = async (...args: string[]) => {
+    const configuration = await kubectl(instance, ["exec", "grid-0", "-n", stack, "--", "cat", "/server/valkey.conf"]);
+    const [, password = ""] = /^primaryauth (.*)$/m.exec(configuration) ?? [];
+    return (await kubectl(instance, client(password, args))).trim();
   };
 
   describe("npm start -- payments", () => {
@@ -88,6 +102,41 @@ export function payments({ instance, folder, fivefold }: At): void {
       expect(code).toBe(0);
       const log = await kubectl(instance, ["logs", "deployment/payments-to-resume", "-n", stack]);
       expect(log).toContain("the target answers again");
+    });
+
+    it("reconciles all payments", { timeout: 2 * minutes }, async () => {
+      const { code, output } = await fivefold("reconcile", stack);
+      expect(output).toMatch(/^[1-9]\d* payments approved, [1-9]\d* declined, 0 held\.$/m);
+      expect(output).toContain("Data grid, stream, database, confirmations and alerts agree.");
+      expect(code, output).toBe(0);
+    });
+
+    it("finds what does not add up", { timeout: 2 * minutes }, async () => {
+      const [key] = (await inGrid("--scan", "--pattern", "payments:value:shop:*")).split("\n");
+      const value = await inGrid("get", key ?? "");
+      await inGrid("del", key ?? "");
+      const { code, output } = await fivefold("reconcile", stack);
+      expect(output).toContain(`! ${key?.replace("payments:value:", "")}: not in the grid, but in: stream`);
+      expect(output).toContain("1 payments do NOT add up.");
+      expect(code, output).toBe(1);
+      await inGrid("set", key ?? "", value);
+      expect((await fivefold("reconcile", stack)).code).toBe(0);
+    });
+
+    it("tells what another rule set would decide otherwise", { timeout: 2 * minutes }, async () => {
+      const live = await fivefold("rules", "functions/payments/rule-set.ts");
+      expect(live.output).toMatch(/The rule set \S+ decides 0 of [1-9]\d* recorded payments otherwise\./);
+      expect(live.code).toBe(0);
+      const file = join(folder(), "rules.json");
+      writeFileSync(file, JSON.stringify({ ...ruleSet, version: "stricter", limit: 30_000 }));
+      const { code, output } = await fivefold("rules", file);
+      expect(output).toMatch(/: approved -> declined \(above-limit\)\n/);
+      expect(output).toMatch(/The rule set stricter decides [1-9]\d* of [1-9]\d* recorded payments otherwise\./);
+      expect(code).toBe(0);
+      writeFileSync(file, JSON.stringify({ ...ruleSet, limit: "much" }));
+      const wrong = await fivefold("rules", file);
+      expect(wrong.output).toContain("That is no rule set");
+      expect(wrong.code).toBe(1);
     });
 
     it("has no card number in any log, store or dead letter", { timeout: 3 * minutes }, async () => {
