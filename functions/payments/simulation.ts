@@ -58,8 +58,7 @@ export interface Send {
 
 const share = { bad: 0.02, special: 0.2 };
 const longestRepeat = 2_000;
-const burstSize = 8;
-const burstMilliseconds = 1_500;
+const burst = { payments: 8, everyMilliseconds: 200 };
 
 const frontEnds = ["terminal", "shop", "wallet"] as const;
 const places = [
@@ -132,11 +131,13 @@ export function simulate({ rate, seconds, seed, run }: SimulationArgs): Send[] {
     return send;
   };
 
+  /** The card that somebody is emptying now: one payment after another, among those of others. */
+  let emptied: { readonly card: Sale["card"]; readonly left: number; readonly next: number } | undefined;
+
   for (let slot = 0; slot < rate * seconds; slot++) {
     const time = (slot * 1000) / rate;
-    const sale = usual(time);
-    const kind = chance(share.special) ? from(kinds) : "usual";
-    const send = paySpecially(kind, time, sale);
+    const kind = emptied && time >= emptied.next ? "burst" : chance(share.special) ? from(kinds) : "usual";
+    const send = paySpecially(kind, time, usual(time));
     if (chance(share.bad)) sends.push(spoil(time, usual(time), send));
   }
   return sends.sort((a, b) => a.time - b.time);
@@ -166,13 +167,9 @@ export function simulate({ rate, seconds, seed, run }: SimulationArgs): Send[] {
       case "burst": {
         // How many of them are let through depends on which come first, and that nobody can know.
         const either = [approved, approvedAlone, declined("card-too-often")];
-        const first = pay(time, kind, { ...sale, amount: 5_00 }, ...either);
-        for (let number = 1; number < burstSize; number++) {
-          const later = time + (number * burstMilliseconds) / burstSize;
-          const { frontEnd } = sale;
-          pay(later, kind, { ...sale, amount: 5_00, reference: referenceOf(frontEnd, run, count++) }, ...either);
-        }
-        return first;
+        const { card, left } = emptied ?? { card: sale.card, left: burst.payments };
+        emptied = left > 1 ? { card, left: left - 1, next: time + burst.everyMilliseconds } : undefined;
+        return pay(time, kind, { ...sale, card, amount: 5_00 }, ...either);
       }
     }
   }

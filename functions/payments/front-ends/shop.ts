@@ -1,4 +1,4 @@
-/** A web shop that sends its order as JSON. */
+/** A web shop that sends its order as JSON, called bytes: a host of functions may log JSON that it cannot parse. */
 import type { Request, Sale } from "./front-end.ts";
 
 export function shopRequest({ reference, merchant, amount, currency, card, location, age, at }: Sale): Request {
@@ -11,5 +11,5 @@ export function shopRequest({ reference, merchant, amount, currency, card, locat
     card: { number: card.number.replaceAll(/(\d{4})(?=\d)/g, "$1 "), expiry: `${month}/${year.slice(2)}` },
     customer: { ...location, ...(age !== undefined && { born: `${Number(at.slice(0, 4)) - age}-01-01` }) },
   };
-  return { headers: { "content-type": "application/json" }, body: JSON.stringify(order) };
+  return { headers: { "content-type": "application/octet-stream" }, body: JSON.stringify(order) };
 }

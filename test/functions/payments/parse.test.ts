@@ -171,6 +171,12 @@ describe("front ends", () => {
     expect(logs()).not.toContain(number);
   });
 
+  it("may call JSON what it is", async () => {
+    const { settings } = await start();
+    const { send } = client(settings("shop"));
+    expect(await send(() => calledJson(requestOf(sales.shop, {})))).toMatchObject({ status: 200 });
+  });
+
   it("are told that a payment is held, and later how it was decided", async () => {
     const { payments, fraudApi, settings } = await start();
     const { pay } = client(settings("shop"));
@@ -195,7 +201,8 @@ describe("front ends", () => {
       401,
     ],
     ["a message that is cut", "terminal", () => cut(requestOf(sales.terminal, {})), 422],
-    ["JSON that is cut", "shop", () => cut(requestOf(sales.shop, {})), 400],
+    ["JSON that is cut", "shop", () => cut(requestOf(sales.shop, {})), 422],
+    ["JSON that is cut and called so", "shop", () => calledJson(cut(requestOf(sales.shop, {}))), 400],
     ["signed JSON that is cut", "wallet", () => signed('{"id":', signingKey, Math.floor(Date.now() / 1000)), 422],
     [
       "a wrong check digit",
@@ -239,6 +246,11 @@ describe("front ends", () => {
 });
 
 const cut = ({ headers, body }: ReturnType<typeof requestOf>) => ({ headers, body: body.slice(0, -2) });
+
+const calledJson = ({ body }: ReturnType<typeof requestOf>) => ({
+  headers: { "content-type": "application/json" },
+  body,
+});
 
 /** All that is printed from now on. */
 function watchLogs(): () => string {

@@ -42,7 +42,7 @@ describe("simulate", () => {
     ];
     expect(new Set(times.map(({ length }) => length))).toEqual(new Set([1, 2, 3]));
     expect(times.some(([one, other]) => other && one?.time === other.time)).toBe(true);
-    expect(times.length).toBeGreaterThanOrEqual(3000);
+    expect(times).toHaveLength(3000);
   });
 
   it("mixes in every kind and every fault, at every front end", () => {
@@ -51,6 +51,13 @@ describe("simulate", () => {
     const faults = new Set(bad.map(({ must }) => "fault" in must && must.fault));
     expect(faults.size).toBe(7);
     expect(new Set(bad.map(({ sale }) => sale.frontEnd)).size).toBe(3);
+  });
+
+  it("has cards that are emptied, and uses every other once", () => {
+    const times = [...Map.groupBy(payments, ({ sale }) => sale.card.number).values()].map(({ length }) => length);
+    expect(Math.max(...times)).toBe(8);
+    expect(times.filter((count) => count === 8).length).toBeGreaterThan(3);
+    expect(times.filter((count) => count > 1 && count !== 8).length).toBeLessThan(3);
   });
 
   it("uses cards whose check digit is right, except where it says so", () => {

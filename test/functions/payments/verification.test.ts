@@ -26,7 +26,7 @@ import { FakeDocuments, FakeGrid, fakeFraudApi } from "./fakes.ts";
 
 const signingKey = "w".repeat(32);
 const keys = { tokens: "t".repeat(32), wallets: [signingKey] };
-const args = { rate: 40, seconds: 3, seed: 5 };
+const args = { rate: 40, seconds: 3, seed: 30 };
 
 async function start() {
   const payments = new FakeGrid();
@@ -104,7 +104,7 @@ describe("verify", () => {
     expect(result).toMatchObject({ ...args, deadLettered: 0, run: expect.any(Number), p99: expect.any(Number) });
     expect(result.sent).toBe(result.stored + result.refused);
     expect(result.stored).toBe(payments.values.size);
-    expect(result.stored).toBeGreaterThanOrEqual(120);
+    expect(result.stored).toBe(120);
     expect(result.refused).toBeGreaterThan(0);
     const again = await verify({ ...args, run: result.run }, surroundings);
     expect(again).toMatchObject({ sent: result.sent, stored: result.stored, problems: [] });
