@@ -3,7 +3,7 @@ import type { Payment } from "./events.ts";
 import type { Told } from "./front-ends/front-end.ts";
 import { reconcile, type Stores } from "./reconciliation.ts";
 import { ruleSet } from "./rule-set.ts";
-import { type Decision, decide } from "./rules.ts";
+import { type Decision, decide, writeDecision } from "./rules.ts";
 import type { Send } from "./simulation.ts";
 
 export interface Ledger {
@@ -46,10 +46,11 @@ function* ofPayment(
   told: ReadonlyMap<string, readonly Told[]> | undefined,
 ): Generator<string> {
   if (!payment) return yield "not decided";
-  const said = write(payment);
-  if (!be.some((decision) => write(decision) === said)) yield `${said}, but must be ${be.map(write).join(" or ")}`;
-  if (payment.ruleSet === ruleSet.version && write(decide(ruleSet, payment, payment.facts)) !== said) {
-    yield `${said}, but its facts say ${write(decide(ruleSet, payment, payment.facts))}`;
+  const said = writeDecision(payment);
+  if (!be.some((decision) => writeDecision(decision) === said))
+    yield `${said}, but must be ${be.map(writeDecision).join(" or ")}`;
+  if (payment.ruleSet === ruleSet.version && writeDecision(decide(ruleSet, payment, payment.facts)) !== said) {
+    yield `${said}, but its facts say ${writeDecision(decide(ruleSet, payment, payment.facts))}`;
   }
   const same =
     payment.frontEnd === sale.frontEnd &&
@@ -78,14 +79,14 @@ function* ofRefused(
   }
 }
 
-const write = ({ outcome, reasons }: Pick<Payment, "outcome"> & { readonly reasons: readonly string[] }) =>
-  reasons.length > 0 ? `${outcome} (${reasons.join(", ")})` : outcome;
-
-/** The sends whose card number is somewhere in the stores, or in any other text such as logs. */
+/** The sends whose card number is somewhere in the stores, or in other text such as logs: as it is, in groups, or in hexadecimal. */
 export function leaks(held: Stores | string, sends: readonly Send[]): string[] {
   const text = typeof held === "string" ? held : writeStores(held);
   const ids = new Map(sends.map(({ id, sale }) => [sale.card.number, id]));
-  const found = (text.match(/\d{16,}/g) ?? []).flatMap((digits) =>
+  const ungrouped = text.replaceAll(/(\d{4})[ -](?=\d{4})/g, "$1");
+  const decoded = (text.match(/(?:3\d){16,}/g) ?? []).map((hex) => Buffer.from(hex, "hex").toString("latin1"));
+  const runs = [text, ungrouped, ...decoded].flatMap((one) => one.match(/\d{16,}/g) ?? []);
+  const found = runs.flatMap((digits) =>
     // Other digits may stand right beside it.
     Array.from({ length: digits.length - 15 }, (_, at) => ids.get(digits.slice(at, at + 16))),
   );

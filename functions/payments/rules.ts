@@ -110,3 +110,20 @@ export function compareRules(recorded: readonly Payment[], rules: RuleSet): Diff
     return same ? [] : [{ payment: key, before: { outcome, reasons }, after }];
   });
 }
+
+/** The differences as lines to print: how many of how many, then one for each payment. */
+export function reportDifferences(recorded: readonly Payment[], rules: RuleSet): string[] {
+  const differences = compareRules(recorded, rules);
+  const outcomes = differences.filter(({ before, after }) => before.outcome !== after.outcome).length;
+  return [
+    `rule set ${rules.version}: ${outcomes} of ${recorded.length} payments get another outcome, ${differences.length - outcomes} other reasons`,
+    ...differences.map(
+      ({ payment, before, after }) => `${payment}: ${writeDecision(before)} -> ${writeDecision(after)}`,
+    ),
+  ];
+}
+
+/** For example `declined (under-age, fraud-score)`. */
+export function writeDecision({ outcome, reasons }: Decision): string {
+  return reasons.length > 0 ? `${outcome} (${reasons.join(", ")})` : outcome;
+}

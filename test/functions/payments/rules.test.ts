@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Facts, FraudQuestion, type Payment, type Purchase } from "../../../functions/payments/events.ts";
 import { scoreOf } from "../../../functions/payments/fraud-rules.ts";
 import { ruleSet } from "../../../functions/payments/rule-set.ts";
-import { compareRules, decide, type RuleSet } from "../../../functions/payments/rules.ts";
+import { compareRules, decide, type RuleSet, reportDifferences } from "../../../functions/payments/rules.ts";
 import { approved, purchase } from "./fakes.ts";
 
 interface Labelled {
@@ -119,6 +119,22 @@ describe("compareRules", () => {
         before: { outcome: "held", reasons: ["fraud-api-away"] },
         after: { outcome: "declined", reasons: ["fraud-api-away"] },
       },
+    ]);
+  });
+});
+
+describe("reportDifferences", () => {
+  it("says how many, and which", () => {
+    const recorded: Payment[] = [approved, { ...approved, key: "2", facts: { ...approved.facts, score: 70 } }];
+    expect(reportDifferences(recorded, { ...ruleSet, version: "next", declineFromScore: 70 })).toEqual([
+      "rule set next: 1 of 2 payments get another outcome, 0 other reasons",
+      "2: approved -> declined (fraud-score)",
+    ]);
+    const expired: Payment[] = [{ ...approved, outcome: "declined", reasons: ["card-expired"] }];
+    const strict = { ...ruleSet, version: "next", sanctionedCountries: ["DE"] };
+    expect(reportDifferences(expired, strict)).toEqual([
+      "rule set next: 0 of 1 payments get another outcome, 1 other reasons",
+      "shop:M-001:order-1: declined (card-expired) -> declined (sanctioned-country)",
     ]);
   });
 });

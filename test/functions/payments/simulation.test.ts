@@ -3,6 +3,7 @@ import { BadInput } from "../../../functions/kit/errors.ts";
 import { readPurchase } from "../../../functions/payments/formats.ts";
 import { scoreOf } from "../../../functions/payments/fraud-rules.ts";
 import { requestOf } from "../../../functions/payments/front-ends/front-end.ts";
+import { leaks } from "../../../functions/payments/ledger.ts";
 import { ruleSet } from "../../../functions/payments/rule-set.ts";
 import { decide } from "../../../functions/payments/rules.ts";
 import { isSigned } from "../../../functions/payments/signature.ts";
@@ -76,6 +77,15 @@ describe("simulate", () => {
       const alone = decide(ruleSet, purchase, { card: quiet, merchant: quiet });
       if (alone.outcome !== "held") expect(must.be, must.kind).toContainEqual(alone);
     }
+  });
+
+  it("is known again in any text, in every format", () => {
+    for (const { id, sale } of payments.slice(0, 60)) {
+      const { body } = requestOf(sale, settings);
+      const same = payments.filter((payment) => payment.sale.card.number === sale.card.number).at(-1);
+      expect(leaks(`{"message":"could not read ${body}"}`, payments)).toEqual([same?.id ?? id]);
+    }
+    expect(leaks(JSON.stringify(payments.map(({ id }) => id)), payments)).toEqual([]);
   });
 
   it("makes bad requests that are refused", () => {
