@@ -13,7 +13,7 @@ import { type MapReader, mapReader } from "../verify/grid.ts";
 import type { Alert, Confirmation, FrontEnd, Payment, Transaction } from "./events.ts";
 import type { FrontEndSettings } from "./front-ends/front-end.ts";
 import { type Reconciliation, reconcile, type Stores } from "./reconciliation.ts";
-import { compareRules, RuleSet } from "./rules.ts";
+import { RuleSet, reportDifferences } from "./rules.ts";
 import { isOfRun } from "./simulation.ts";
 import { type VerificationArgs, verify } from "./verification.ts";
 
@@ -51,8 +51,8 @@ async function resultOf(args: Arguments, grid: MapReader<Payment>): Promise<obje
     const { data: rules, error } = RuleSet.safeParse(args.rules);
     if (!rules) throw new Error(`That is no rule set: ${z.prettifyError(error)}`);
     const recorded = [...(await grid.values(() => true)).values()];
-    const differences = compareRules(recorded, rules);
-    return { version: rules.version, compared: recorded.length, differences };
+    for (const line of reportDifferences(recorded, rules)) console.log(line);
+    return { compared: recorded.length };
   }
   if ("reconcile" in args) {
     const { problems, ...counts } = await settledReconciliation(() => readStores(grid, 0, () => true));
