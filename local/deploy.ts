@@ -45,8 +45,14 @@ function alone(cluster: Cluster, work: () => Promise<void>): Promise<void> {
 /** What differs on the embedded node from the defaults, which are made for a cluster with a way to the internet. */
 export async function settings(cluster: Cluster): Promise<Record<string, string>> {
   if (!cluster.embedded) return {};
-  const fission = await goProgram("fission");
-  return { FIVEFOLD_FISSION_CHART: join(fission, "chart"), FIVEFOLD_FISSION_CRDS: join(fission, "crds") };
+  const [fission, gateway] = [await goProgram("fission"), await goProgram("envoy-gateway")];
+  return {
+    FIVEFOLD_FISSION_CHART: join(fission, "chart"),
+    FIVEFOLD_FISSION_CRDS: join(fission, "crds"),
+    FIVEFOLD_GATEWAY_CHART: join(gateway, "chart"),
+    FIVEFOLD_GATEWAY_CRDS: join(gateway, "crds"),
+    FIVEFOLD_GATEWAY_API_CRDS: join(gateway, "gateway-api"),
+  };
 }
 
 async function pulumi(tools: Toolchain, action: "up" | "destroy", stack: string, ...flags: string[]): Promise<void> {

@@ -15,6 +15,14 @@ export const images = {
   fissionBundle: "ghcr.io/fission/fission-bundle:v1.27.0",
   fissionFetcher: "ghcr.io/fission/fetcher:v1.27.0",
   fissionNodeEnvironment: "ghcr.io/fission/node-env-22:1.35",
+  /** The one that this Envoy Gateway is made for. */
+  envoy: "docker.io/envoyproxy/envoy:distroless-v1.39.1",
+  envoyGateway: "docker.io/envoyproxy/gateway:v1.9.1",
 } as const;
 
 export const fission = { version: "1.27.0", repository: "https://fission.github.io/fission-charts" } as const;
+
+export const envoyGateway = { version: "1.9.1", chart: "oci://docker.io/envoyproxy/gateway-helm" } as const;
+
+/** Of the definitions of Gateway API. */
+export const gatewayApi = { version: "1.6.1" } as const;

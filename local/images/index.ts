@@ -5,6 +5,7 @@ import { cacheFolder } from "../paths.ts";
 import { goProgram } from "../toolchain/go.ts";
 import { type BuiltImage, build, clearWork, dropUnused, exists, type Image, place } from "./build.ts";
 import { dropPackageLists } from "./debian.ts";
+import { envoyGatewayImage, envoyImage } from "./envoy.ts";
 import { kafkaImage } from "./kafka/image.ts";
 import { mongoImage } from "./mongo/image.ts";
 import { mosquittoImage } from "./mosquitto.ts";
@@ -16,8 +17,14 @@ import { valkeyImage } from "./valkey.ts";
 
 export type { BuiltImage } from "./build.ts";
 
-/** The images of the embedded node. @param fission the folder that holds Fission's programs */
-export function imagesOfNode(fission: string): readonly Image[] {
+/** The folders with the programs that some of the images are made of. */
+export interface ImagePrograms {
+  readonly fission: string;
+  readonly envoyGateway: string;
+}
+
+/** The images of the embedded node. */
+export function imagesOfNode({ fission, envoyGateway }: ImagePrograms): readonly Image[] {
   return [
     pauseImage,
     busyboxImage,
@@ -29,6 +36,8 @@ export function imagesOfNode(fission: string): readonly Image[] {
     kafkaImage,
     mongoImage,
     valkeyImage,
+    envoyImage,
+    envoyGatewayImage(envoyGateway),
     ...fissionImages(fission),
   ];
 }
@@ -39,7 +48,10 @@ export function imagesOfNode(fission: string): readonly Image[] {
  * They carry the names by which manifests ask for them, so the node has nothing to pull.
  */
 export async function embeddedImages(): Promise<BuiltImage[]> {
-  const images = imagesOfNode(await goProgram("fission"));
+  const images = imagesOfNode({
+    fission: await goProgram("fission"),
+    envoyGateway: await goProgram("envoy-gateway"),
+  });
   if (!(await missing(images)).length) return Promise.all(images.map(place));
   return locked(join(cacheFolder, "images.lock"), async () => {
     await clearWork();

@@ -60,17 +60,15 @@ async function build(name: ProgramName, program: GoProgram, folder: string): Pro
     };
     const log = join(cacheFolder, `build-${name}.log`);
     await rm(log, { force: true });
-    let module = "";
-    if (program.module) {
-      await run("go", ["mod", "download", program.module], { cwd: source, env, log });
-      module = (await run("go", ["list", "-m", "-f", "{{.Dir}}", program.module], { cwd: source, env, log })).trim();
-    }
-    const take = async (what: Readonly<Record<string, string>> = {}, to: string) => {
+    const take = async (module: string, what: Readonly<Record<string, string>>, to: string) => {
+      await run("go", ["mod", "download", module], { cwd: source, env, log });
+      const folder = (await run("go", ["list", "-m", "-f", "{{.Dir}}", module], { cwd: source, env, log })).trim();
       for (const [from, name] of Object.entries(what))
-        await cp(join(module, from), join(to, name), { recursive: true });
+        await cp(join(folder, from), join(to, name), { recursive: true });
     };
-    await take(program.embed, source);
-    await take(program.copy, output);
+    if (program.module && program.embed) await take(program.module, program.embed, source);
+    if (program.module && program.copy) await take(program.module, program.copy, output);
+    for (const [module, what] of Object.entries(program.copyFrom ?? {})) await take(module, what, output);
     for (const script of program.scripts ?? []) await cp(join(source, script), join(output, script));
     const flags = ["-trimpath", "-ldflags", ["-s -w", ...(program.variables ?? []).map((v) => `-X ${v}`)].join(" ")];
     await run("go", ["build", ...flags, "-o", `${output}/`, ...program.packages], { cwd: source, env, log });

@@ -11,6 +11,8 @@ export interface GoProgram {
   readonly embed?: Readonly<Record<string, string>>;
   /** What is put beside the built programs. */
   readonly copy?: Readonly<Record<string, string>>;
+  /** The same of further modules. */
+  readonly copyFrom?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Files of the program's own folder that are put beside the built programs. */
   readonly scripts?: readonly string[];
   readonly rename?: { readonly from: string; readonly to: string };
@@ -29,6 +31,11 @@ export const versions = {
 
 /** The release that `local/programs/node/go.mod` names. */
 const kubernetesVersion = "1.35.4";
+
+/** The release that `local/programs/envoy-gateway/go.mod` names. */
+const envoyGatewayVersion = "1.9.1";
+
+const envoyGateway = "github.com/envoyproxy/gateway";
 
 const kubernetesProvider = "github.com/pulumi/pulumi-kubernetes/provider/v4";
 
@@ -61,6 +68,19 @@ export const programs = {
     packages: ["github.com/fission/fission/cmd/fission-bundle", "github.com/fission/fission/cmd/fetcher"],
     module: "github.com/fission/fission",
     copy: { "charts/fission-all": "chart", "crds/v1": "crds" },
+  },
+  "envoy-gateway": {
+    title: `Envoy Gateway ${envoyGatewayVersion}`,
+    packages: [`${envoyGateway}/cmd/envoy-gateway`],
+    variables: [`${envoyGateway}/internal/cmd/version.envoyGatewayVersion=v${envoyGatewayVersion}`],
+    module: envoyGateway,
+    copy: {
+      "charts/gateway-helm": "chart",
+      // Its variables are for images, which are always named.
+      "charts/gateway-helm/values.tmpl.yaml": "chart/values.yaml",
+      "charts/gateway-helm/charts/crds/crds/generated": "crds",
+    },
+    copyFrom: { "sigs.k8s.io/gateway-api": { "config/crd/standard": "gateway-api" } },
   },
   pulumi: {
     title: "the Pulumi CLI",

@@ -10,6 +10,7 @@ const cache = mkdtempSync(join(tmpdir(), "images-"));
 vi.stubEnv("FIVEFOLD_CACHE", cache); // before the modules read it
 const { build, clearWork, dropUnused, place } = await import("../../local/images/build.ts");
 const { imagesOfNode } = await import("../../local/images/index.ts");
+const { numberOf } = await import("../../local/images/wheel.ts");
 const { pauseImage, volumeHelperImage } = await import("../../local/node/settings.ts");
 const versions = await import("../../components/core/versions.ts");
 type Image = Parameters<typeof build>[0];
@@ -163,7 +164,8 @@ describe("the cache", () => {
 });
 
 describe("the images of the node", () => {
-  const images = imagesOfNode("/programs/fission-0123");
+  const programs = { fission: "/programs/fission-0123", envoyGateway: "/programs/envoy-gateway-0123" };
+  const images = imagesOfNode(programs);
 
   it("are those that manifests and the node ask for", () => {
     const wanted = [...Object.values(versions.images), pauseImage, volumeHelperImage];
@@ -177,14 +179,18 @@ describe("the images of the node", () => {
     for (const { layers } of images.filter(({ layers }) => layers.length > 1)) expect(layers[0]).toBe(bases[0]);
   });
 
-  it("change with Fission's programs", async () => {
-    const hashes = async (folder: string) =>
-      (await Promise.all(imagesOfNode(folder).map(place))).map(({ hash }) => hash);
-    const [one, other] = [await hashes("/programs/fission-0123"), await hashes("/programs/fission-4567")];
-    expect(images.filter((_, at) => one[at] !== other[at]).map(({ name }) => name)).toEqual([
-      versions.images.fissionBundle,
-      versions.images.fissionFetcher,
-    ]);
+  it.each([
+    ["fission", [versions.images.fissionBundle, versions.images.fissionFetcher]],
+    ["envoyGateway", [versions.images.envoyGateway]],
+  ])("change with the programs of %s", async (program, changed) => {
+    const hashes = async (folders: typeof programs) =>
+      (await Promise.all(imagesOfNode(folders).map(place))).map(({ hash }) => hash);
+    const [one, other] = [await hashes(programs), await hashes({ ...programs, [program]: "/programs/another-4567" })];
+    expect(images.filter((_, at) => one[at] !== other[at]).map(({ name }) => name)).toEqual(changed);
+  });
+
+  it("take the version of a program from the tag of its image", () => {
+    expect(["a/b:4.48", "a/b:v1.9.1", "a/b:distroless-v1.39.1"].map(numberOf)).toEqual(["4.48", "1.9.1", "1.39.1"]);
   });
 
   it("take the function server's packages from a lock file that names no registry", async () => {
