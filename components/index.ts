@@ -10,6 +10,7 @@ export { Faas, type FaasArgs } from "./faas/faas.ts";
 export { fission } from "./faas/fission/fission.ts";
 export { FissionPlatform } from "./faas/fission/install.ts";
 export type { FaasProvider } from "./faas/provider.ts";
+export { GatewayPlatform, type GatewayPlatformArgs } from "./gateway/install.ts";
 export { ExistingKafka } from "./kafka/existing.ts";
 export { Kafka, type KafkaArgs } from "./kafka/kafka.ts";
 export { ExistingLake, Lake, type LakeArgs } from "./lake/lake.ts";

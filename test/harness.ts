@@ -15,6 +15,7 @@ export interface Deployment {
 /** What the platform's stack tells the architectures'. */
 const platform = {
   fission: { namespace: "fission", routerUrl: "http://router", internalUrl: "http://internal", internalKey: "a2V5" },
+  gateway: { namespace: "envoy-gateway", className: "fivefold" },
 };
 
 /** Secrets are unwrapped in what is recorded: assert on `secret` where it matters that something is one. */

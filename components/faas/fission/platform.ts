@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { platformOutput } from "../../core/platform.ts";
 
 /** What an architecture must know of a Fission. */
 export interface FissionOutputs {
@@ -18,24 +19,14 @@ export interface FissionOutputs {
  * @param stack its name, with its organization and project if they differ from this one's
  * @default - what the setting `platform` says, else `platform`: a cluster has one Fission for all architectures
  */
-export function platform(stack: string = new pulumi.Config().get("platform") ?? "platform"): FissionOutputs {
-  const full = stack.includes("/") ? stack : `${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`;
-  const outputs = reference(full).requireOutput("fission") as pulumi.Output<Resolved>;
+export function platform(stack?: string): FissionOutputs {
+  const outputs = platformOutput<Resolved>("fission", stack);
   return {
     namespace: pulumi.unsecret(outputs.namespace),
     routerUrl: pulumi.unsecret(outputs.routerUrl),
     internalUrl: pulumi.unsecret(outputs.internalUrl),
     internalKey: pulumi.secret(outputs.internalKey),
   };
-}
-
-const references = new Map<string, pulumi.StackReference>();
-
-/** A stack may be referred to only once in a program. */
-function reference(name: string): pulumi.StackReference {
-  const known = references.get(name) ?? new pulumi.StackReference(name);
-  references.set(name, known);
-  return known;
 }
 
 type Resolved = { readonly [Key in keyof FissionOutputs]: string };
