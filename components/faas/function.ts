@@ -8,7 +8,16 @@ import { selector } from "../core/labels.ts";
 import type { Namespace } from "../core/namespace.ts";
 import { allow } from "../core/network.ts";
 import type { PlannedFunction } from "./plan.ts";
-import type { Deployed, FaasProvider, FunctionPlan, Host, Trigger } from "./provider.ts";
+import type {
+  Backend,
+  Deployed,
+  FaasProvider,
+  Front,
+  FunctionPlan,
+  Host,
+  RequestTrigger,
+  Trigger,
+} from "./provider.ts";
 
 interface FunctionArgs {
   readonly provider: FaasProvider;
@@ -60,6 +69,11 @@ abstract class DeployedFunction extends Component {
   /** For `Faas.http` and `Faas.schedule`. */
   attach(trigger: Trigger): void {
     this.#provider.attach(this.#host, this.#plan, this.deployed, trigger);
+  }
+
+  /** For `Gateway.route`. */
+  serve(trigger: RequestTrigger, front: Front): Backend {
+    return this.#provider.serve(this.#host, this.#plan, this.deployed, trigger, front);
   }
 }
 

@@ -4,7 +4,7 @@ import { Check, defined } from "../core/check.ts";
 import { isName, writeName } from "../core/names.ts";
 import { type Duration, isDuration, toMilliseconds } from "../core/units.ts";
 import { defaults } from "./defaults.ts";
-import type { FaasProvider, Method, Scale, Trigger } from "./provider.ts";
+import type { FaasProvider, Method, RequestTrigger, Scale, Trigger } from "./provider.ts";
 
 export interface FunctionOptions {
   /** Pods that always run.
@@ -72,7 +72,7 @@ export function requestSeconds({ on, timeout }: Contract): number {
 }
 
 /** @throws KitError if this is no route */
-export function planRoute(route: Route): Trigger {
+export function planRoute(route: Route): RequestTrigger {
   const [method = "", where = "", ...rest] = route.split(" ");
   const check = new Check(`Route "${route}"`);
   check.that(methods.includes(method), "method", `use one of ${methods.join(", ")}`);

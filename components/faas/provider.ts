@@ -10,10 +10,16 @@ export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** What calls a function from outside the wiring of stores and topics. */
 export type Trigger =
-  /** `:name` in the path stands for one segment. */
-  | { readonly on: "request"; readonly method: Method; readonly path: `/${string}` }
+  | RequestTrigger
   /** `cron` has five fields. */
   | { readonly on: "time"; readonly name: string; readonly cron: string };
+
+/** `:name` in the path stands for one segment. */
+export interface RequestTrigger {
+  readonly on: "request";
+  readonly method: Method;
+  readonly path: `/${string}`;
+}
 
 export interface FunctionPlan {
   readonly name: string;
@@ -51,6 +57,28 @@ export interface Entrance {
   readonly server: Server;
 }
 
+/** Where a gateway leads the requests for a function. */
+export interface Backend {
+  readonly service: {
+    readonly name: string;
+    readonly namespace: pulumi.Input<string>;
+    readonly port: number;
+  };
+  /** What the header `Host` must say. */
+  readonly host?: pulumi.Input<string>;
+  /** The pods behind the service. */
+  readonly server: Server;
+  /** What must be there before the first request. */
+  readonly dependsOn: readonly pulumi.Resource[];
+}
+
+/** A gateway, as the functions behind it know it. */
+export interface Front {
+  readonly name: string;
+  /** A host name that nobody else can guess. */
+  readonly host: pulumi.Input<string>;
+}
+
 export interface FaasProvider {
   /** For messages. */
   readonly name: string;
@@ -73,6 +101,12 @@ export interface FaasProvider {
   entrance(host: Host, path: string): Entrance;
   /** @throws KitError naming provider and trigger if it cannot be honoured */
   attach(host: Host, plan: FunctionPlan, deployed: Deployed, trigger: Trigger): void;
+  /**
+   * Lets a gateway call a function of requests, and nobody else.
+   *
+   * @throws KitError naming provider and trigger if it cannot be honoured
+   */
+  serve(host: Host, plan: FunctionPlan, deployed: Deployed, trigger: RequestTrigger, front: Front): Backend;
 }
 
 /** The `Faas` that functions belong to. */

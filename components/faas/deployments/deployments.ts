@@ -10,7 +10,7 @@ import type { Transform } from "../../core/component.ts";
 import { labels } from "../../core/labels.ts";
 import { largestProgram, programMap } from "../../core/program.ts";
 import { mountSettings } from "../../core/settings.ts";
-import type { FaasProvider, FunctionPlan, Trigger } from "../provider.ts";
+import type { FaasProvider, FunctionPlan, RequestTrigger } from "../provider.ts";
 import { planDeployment, planDisruptionBudget, planService, port } from "./plan.ts";
 
 export interface DeploymentsArgs {
@@ -86,17 +86,34 @@ export function deployments(args: DeploymentsArgs = {}): FaasProvider {
       };
     },
 
+    serve({ namespace }, plan, deployed, trigger) {
+      refuseVariables(plan, trigger);
+      const at = { name: plan.name, namespace: namespace.metadataName, port };
+      return {
+        service: at,
+        server: { ...at, podLabels: plan.consumer.podLabels },
+        dependsOn: [deployed.resource],
+      };
+    },
+
     // The function's Service is its route: its server answers requests for any path, from within the cluster.
     attach({ namespace }, plan, _deployed, trigger) {
-      if (trigger.on === "time" || trigger.path.includes("/:")) {
+      if (trigger.on === "time") {
         throw new KitError(`Function "${plan.name}"`, [
-          `${write(trigger)}: ${name} have no such trigger; use fission()`,
+          `time "${trigger.cron}": ${name} have no such trigger; use fission()`,
         ]);
       }
+      refuseVariables(plan, trigger);
       routes.set(`${namespace.componentName} ${trigger.path}`, plan);
     },
   };
 }
 
-const write = (trigger: Trigger) =>
-  trigger.on === "request" ? `request "${trigger.method} ${trigger.path}"` : `time "${trigger.cron}"`;
+/** @throws KitError if there are any */
+function refuseVariables(plan: FunctionPlan, { method, path }: RequestTrigger): void {
+  if (path.includes(":")) {
+    throw new KitError(`Function "${plan.name}"`, [
+      `request "${method} ${path}": ${name} know no variables in paths; use fission()`,
+    ]);
+  }
+}

@@ -9,7 +9,7 @@ import { labels } from "../../core/labels.ts";
 import type { Namespace } from "../../core/namespace.ts";
 import { mountSettings } from "../../core/settings.ts";
 import type { FaasProvider } from "../provider.ts";
-import { planEnvironment, planExecution, planTrigger, routePath } from "./plan.ts";
+import { planEnvironment, planExecution, planFront, planTrigger, routePath } from "./plan.ts";
 import { type FissionOutputs, platform } from "./platform.ts";
 import { type FissionArgs, resource, type Specs, waitFor, waitForReady } from "./resources.ts";
 import { functionPods, router, routerPorts } from "./rules.ts";
@@ -131,6 +131,24 @@ export function fission(args: FissionProviderArgs = {}): FaasProvider {
       const args = { metadata: { ...metadata(host.namespace, name), annotations: waitForReady }, spec };
       const opts = { parent: plan.consumer.parent, dependsOn: [deployed.resource], customTimeouts };
       resource(kind, name, args as never, opts, change[kind] as never);
+    },
+
+    serve(host, plan, deployed, trigger, front) {
+      const { name, spec, host: secretHost } = planFront(plan.name, trigger, front);
+      const args = { metadata: { ...metadata(host.namespace, name), annotations: waitForReady }, spec };
+      const opts = { parent: plan.consumer.parent, dependsOn: [deployed.resource], customTimeouts };
+      return {
+        service: { name: "router", namespace: outputs.namespace, port: 80 },
+        host: secretHost,
+        // The rule's name must be unique in Fission's namespace, which all architectures share.
+        server: {
+          name: `fission-${host.namespace.componentName}`,
+          namespace: outputs.namespace,
+          podLabels: router,
+          port: routerPorts.public,
+        },
+        dependsOn: [resource("HTTPTrigger", name, args, opts, change.HTTPTrigger)],
+      };
     },
   };
 }

@@ -1,6 +1,7 @@
+import * as pulumi from "@pulumi/pulumi";
 import { restrictedContainer, restrictedPod } from "../../core/pods.ts";
 import { images } from "../../core/versions.ts";
-import type { Scale, Trigger } from "../provider.ts";
+import type { Front, RequestTrigger, Scale, Trigger } from "../provider.ts";
 import type { Specs } from "./resources.ts";
 
 /** The user that Fission's images and the chart use. */
@@ -68,17 +69,35 @@ export function planTrigger(namespace: string, fn: string, trigger: Trigger) {
   if (trigger.on === "time") {
     return { kind: "TimeTrigger" as const, name: `${fn}-clock`, spec: { cron: trigger.cron, functionref } };
   }
-  const slug = trigger.path
+  return {
+    kind: "HTTPTrigger" as const,
+    name: `${fn}-${slugOf(trigger)}`,
+    spec: requestSpec(fn, trigger, routePath(namespace, trigger.path)),
+  };
+}
+
+/** The same for a gateway: the router tells its requests by their host, so paths are the gateway's own. */
+export function planFront(fn: string, trigger: RequestTrigger, front: Front) {
+  const host = pulumi.interpolate`${fn}.${front.host}`;
+  return {
+    host,
+    name: `${fn}-${front.name}-${slugOf(trigger)}`,
+    spec: { host, ...requestSpec(fn, trigger, trigger.path) },
+  };
+}
+
+function requestSpec(fn: string, { method }: RequestTrigger, path: string): Specs["HTTPTrigger"] {
+  return {
+    relativeurl: path.replace(/:(\w+)/g, "{$1}"),
+    methods: [method],
+    functionref: { type: "name", name: fn },
+  };
+}
+
+function slugOf({ method, path }: RequestTrigger): string {
+  const slug = path
     .replace(/[^A-Za-z0-9]+/g, "-")
     .replace(/-$/, "")
     .toLowerCase();
-  return {
-    kind: "HTTPTrigger" as const,
-    name: `${fn}-${trigger.method.toLowerCase()}${slug}`,
-    spec: {
-      relativeurl: routePath(namespace, trigger.path).replace(/:(\w+)/g, "{$1}"),
-      methods: [trigger.method],
-      functionref,
-    },
-  };
+  return `${method.toLowerCase()}${slug}`;
 }

@@ -62,6 +62,8 @@ interface FunctionReference {
 }
 
 interface HttpTriggerSpec {
+  /** The route is for requests with this header `Host` only. */
+  host?: pulumi.Input<string>;
   relativeurl: string;
   methods: string[];
   functionref: FunctionReference;

@@ -61,7 +61,7 @@ describe("Deployments", () => {
       const services = faas();
       const [submitFn, tickFn] = [services.fn(submit), services.fn(tick)];
       expect(() => services.http("GET /readings/:id", submitFn)).toThrow(
-        'Function "submit"\n  - request "GET /readings/:id": Deployments have no such trigger; use fission()',
+        'Function "submit"\n  - request "GET /readings/:id": Deployments know no variables in paths; use fission()',
       );
       expect(() => services.schedule("every 1 hour", tickFn)).toThrow(
         'Function "tick"\n  - time "0 */1 * * *": Deployments have no such trigger; use fission()',
