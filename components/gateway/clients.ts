@@ -64,7 +64,7 @@ export interface TokensArgs {
   readonly audiences?: readonly string[];
   /** The issuer's public keys: where it publishes them, or the set itself (JWKS). */
   readonly keys: `https://${string}` | { readonly jwks: pulumi.Input<string> };
-  /** The claim that names the client. Tokens without it are let in as nobody, and without a limit.
+  /** The claim that names the client. Those whose tokens lack it have no name and share a limit.
    *  @default "sub" */
   readonly client?: string;
 }

@@ -202,6 +202,7 @@ export function backendTraffic({ limit, body }: RoutePlan, named: boolean) {
     requestBuffer: { limit: body },
     // Servers of Node and Go keep idle connections longer, so none is closed while it is used again.
     timeout: { http: { connectionIdleTimeout: "20s" } },
-    ...(limit && { rateLimit: { local: { rules: [{ ...(named && { clientSelectors }), limit }] } } }),
+    // What has no name is counted together.
+    ...(limit && { rateLimit: { local: { rules: [...(named ? [{ clientSelectors, limit }] : []), { limit }] } } }),
   };
 }

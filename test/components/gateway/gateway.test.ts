@@ -182,6 +182,7 @@ describe("Gateway", () => {
         clientSelectors: [{ headers: [{ name: "x-client", type: "Distinct" }] }],
         limit: { requests: 200, unit: "Second" },
       },
+      { limit: { requests: 200, unit: "Second" } },
     ]);
     expect(rules("get-open")).toEqual([{ limit: { requests: 10, unit: "Minute" } }]);
     expect(rules("get-bank")).toBeUndefined();
