@@ -10,7 +10,7 @@ export { Faas, type FaasArgs } from "./faas/faas.ts";
 export { fission } from "./faas/fission/fission.ts";
 export { FissionPlatform } from "./faas/fission/install.ts";
 export type { FaasProvider } from "./faas/provider.ts";
-export type { Client, Clients, TokensArgs } from "./gateway/clients.ts";
+export type { Clients, KeyedClients, TokensArgs } from "./gateway/clients.ts";
 export { Gateway, type GatewayArgs, type RouteOptions } from "./gateway/gateway.ts";
 export { GatewayPlatform, type GatewayPlatformArgs } from "./gateway/install.ts";
 export { gatewayPlatform } from "./gateway/platform.ts";

@@ -17,8 +17,14 @@ export interface Clients {
   readonly dependsOn: readonly pulumi.Resource[];
 }
 
+export interface KeyedClients<Name extends string> extends Clients {
+  /** The key of each client. Secrets. */
+  readonly keys: Readonly<Record<Name, pulumi.Output<string>>>;
+}
+
 /** A client with a key of its own, which it sends in the header `x-api-key`. */
 export class Client extends Component {
+  readonly client: string;
   /** A secret. */
   readonly key: pulumi.Output<string>;
   readonly nodes: { readonly secret: k8s.core.v1.Secret };
@@ -27,10 +33,12 @@ export class Client extends Component {
     const name = `${gateway}-key-${client}`;
     super("fivefold:gateway:Client", name, opts);
     this.key = this.child(random.RandomPassword, "", { length: 32, special: false }).result;
+    // Without a fixed name: another key is there before the routes let go of this one.
     const secret = this.child(k8s.core.v1.Secret, "", {
-      metadata: { name, namespace, labels: labels("gateway-key", name) },
+      metadata: { namespace, labels: labels("gateway-key", name) },
       stringData: { [client]: this.key },
     });
+    this.client = client;
     this.nodes = { secret };
     this.registerOutputs({});
   }

@@ -11,7 +11,15 @@ import { allow, allowOut } from "../core/network.ts";
 import type { RequestFunction } from "../faas/function.ts";
 import { planRoute, type Route } from "../faas/plan.ts";
 import type { Backend, Front, RequestTrigger } from "../faas/provider.ts";
-import { Client, type Clients, checkClients, keysPolicy, type TokensArgs, tokensPolicy } from "./clients.ts";
+import {
+  Client,
+  type Clients,
+  checkClients,
+  type KeyedClients,
+  keysPolicy,
+  type TokensArgs,
+  tokensPolicy,
+} from "./clients.ts";
 import { containerPort } from "./defaults.ts";
 import { type GatewaySettings, planGateway, planGatewayRoute, type RouteSettings } from "./plan.ts";
 import { type GatewayOutputs, gatewayPlatform } from "./platform.ts";
@@ -102,8 +110,9 @@ export class Gateway extends Component {
     this.#transform = transform;
     this.#proxies = { name, namespace: home, parent: this, podLabels: proxiesOf(name) };
     const own = certificate ?? new Certificates(name, { hosts: ["localhost", host, ...plan.hosts] }, { parent: this });
+    // Without a fixed name: another certificate is there before the listener lets go of this one.
     const tls = this.child(k8s.core.v1.Secret, "certificate", {
-      metadata: { name: `${name}-certificate`, namespace, labels: labels("gateway", name) },
+      metadata: { namespace, labels: labels("gateway", name) },
       type: "kubernetes.io/tls",
       stringData: { "tls.crt": own.certificate, "tls.key": own.key },
     });
@@ -133,15 +142,16 @@ export class Gateway extends Component {
   /**
    * Clients with a key each, which they send in the header `x-api-key`. A client that is named again has the same key.
    *
-   * Each key lies in the Secret `<gateway>-key-<client>`.
+   * Each key lies in a Secret of its own, which is labelled `app.kubernetes.io/instance=<gateway>-key-<client>`.
    *
    * @throws KitError naming every problem
    */
-  keys(...clients: readonly [string, ...string[]]): Clients {
+  keys<const Name extends string>(...clients: readonly [Name, ...Name[]]): KeyedClients<Name> {
     checkClients(this.componentName, clients);
     const made = clients.map((client) => this.#client(client));
     const dependsOn = made.map(({ nodes }) => nodes.secret);
-    return { gateway: this.componentName, policy: keysPolicy(made), dependsOn };
+    const keys = Object.fromEntries(made.map(({ client, key }) => [client, key])) as KeyedClients<Name>["keys"];
+    return { gateway: this.componentName, keys, policy: keysPolicy(made), dependsOn };
   }
 
   /**

@@ -290,6 +290,13 @@ describe("Gateway", () => {
     expect(spec.ingress[0].ports).toEqual([{ protocol: "TCP", port: 10443 }]);
   });
 
+  it("hands out keys, as secrets", async () => {
+    await deploy(async () => {
+      const { web } = gatewayOf().gateway.keys("web").keys;
+      expect(await known(web)).toBe("api-key-web-result");
+    });
+  });
+
   it("knows its clients from those of others", async () => {
     await deploy(() => {
       const { gateway, submitFn, namespace } = gatewayOf();

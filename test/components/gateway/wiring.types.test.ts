@@ -27,10 +27,14 @@ const wiring = () => {
   gateway.route("POST /payments", submitFn, { clients, limit: 200 });
   // @ts-expect-error there is no such time
   gateway.route("POST /payments", submitFn, { clients, limit: "200 per fortnight" });
+  const { web } = clients.keys;
+  // @ts-expect-error there is no client of this name
+  clients.keys.kiosk;
   // @ts-expect-error keys are for clients
   gateway.keys();
   // @ts-expect-error keys come over TLS
   gateway.tokens({ issuer: "bank", keys: "http://bank.test/keys" });
+  return web;
 };
 
 test("the wiring above is checked by tsc", () => expect(wiring).toBeTypeOf("function"));
