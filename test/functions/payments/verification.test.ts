@@ -61,7 +61,7 @@ async function start() {
     for await (const chunk of request) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString();
     const frontEnd = String(request.headers["x-api-key"]).replace(/^key-of-/, "");
-    const headers = { ...(request.headers as Record<string, string>), "x-fivefold-client": frontEnd };
+    const headers = { ...(request.headers as Record<string, string>), "x-client": frontEnd };
     if (!FrontEnd.safeParse(frontEnd).success) return response.writeHead(401).end();
     return handleRequest(parse, text, { keys, assess: { call } }, { headers }).then(
       ({ status, body }) => response.writeHead(status).end(JSON.stringify(body)),
