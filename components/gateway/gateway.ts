@@ -37,6 +37,7 @@ import {
   ready,
   rewriteFilterSpec,
   routeSpec,
+  routeTraffic,
   targetGateway,
   targetRoute,
 } from "./resources.ts";
@@ -128,7 +129,8 @@ export class Gateway extends Component implements Reachable {
       dependsOn: [
         rules,
         this.#object("proxies", "EnvoyProxy", name, proxySpec(plan), { change: transform.proxy }),
-        this.#object("traffic", "ClientTrafficPolicy", name, { targetRefs, ...clientTraffic(plan) }),
+        this.#object("requests", "ClientTrafficPolicy", name, { targetRefs, ...clientTraffic(plan) }),
+        this.#object("traffic", "BackendTrafficPolicy", name, { targetRefs, ...backendTraffic }),
         this.#object("nobody", "SecurityPolicy", name, { targetRefs, ...letNobodyIn }),
       ],
     });
@@ -195,7 +197,7 @@ export class Gateway extends Component implements Reachable {
     const made = this.#object(plan.name, "HTTPRoute", name, spec, { ready: ready.route, dependsOn, change });
     // Until it has both, the route lets nobody in.
     const targetRefs = targetRoute(name);
-    const traffic = { targetRefs, ...backendTraffic(plan, clients !== "anyone") };
+    const traffic = { targetRefs, ...routeTraffic(plan, clients !== "anyone") };
     const limited = this.#object(`${plan.name}-traffic`, "BackendTrafficPolicy", name, traffic, {
       ready: ready.policy,
       dependsOn: [made],

@@ -2,9 +2,10 @@
 import type { types } from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { restrictedContainer } from "../core/pods.ts";
+import { toBytes } from "../core/units.ts";
 import { images } from "../core/versions.ts";
 import type { Backend } from "../faas/provider.ts";
-import { clientHeader, port } from "./defaults.ts";
+import { clientHeader, port, routeDefaults } from "./defaults.ts";
 import type { GatewayPlan, HeaderChanges, RoutePlan, RouteSettings } from "./plan.ts";
 
 /** Says that a custom resource counts as created once there is "True" under this path into it. */
@@ -31,7 +32,7 @@ const ofType = (type: string) => `.conditions[?(@.type=="${type}")].status`;
 export const ready = {
   gateway: waitFor(`.status${ofType("Programmed")}`),
   route: waitFor(`.status.parents[0]${ofType("ResolvedRefs")}`),
-  policy: waitFor(`.status.ancestors[0]${ofType("Accepted")}`),
+  policy: waitFor(`.status.ancestors[*]${ofType("Accepted")}`),
 };
 
 export const targetGateway = (name: string) => [{ group: gatewayApi, kind: "Gateway", name }];
@@ -195,13 +196,22 @@ export function rewriteFilterSpec(rewrite: { pattern: string; substitution: stri
   return { urlRewrite: { path: { type: "ReplaceRegexMatch", replaceRegexMatch: rewrite } } };
 }
 
+/**
+ * What holds for all routes. What changes how functions are reached must stand here and not in the policy of a route: a
+ * proxy that learns of a route first and of that change after it takes no requests for the route for 15 seconds.
+ */
+export const backendTraffic = {
+  requestBuffer: { limit: String(toBytes(routeDefaults.body)) },
+  // Servers of Node and Go keep idle connections longer, so none is closed while it is used again.
+  timeout: { http: { connectionIdleTimeout: "20s" } },
+};
+
 /** @param named whether each client has a name, by which its requests are counted */
-export function backendTraffic({ limit, body }: RoutePlan, named: boolean) {
+export function routeTraffic({ limit, body }: RoutePlan, named: boolean) {
   const clientSelectors = [{ headers: [{ name: clientHeader, type: "Distinct" }] }];
   return {
+    mergeType: "StrategicMerge",
     requestBuffer: { limit: body },
-    // Servers of Node and Go keep idle connections longer, so none is closed while it is used again.
-    timeout: { http: { connectionIdleTimeout: "20s" } },
     // What has no name is counted together.
     ...(limit && { rateLimit: { local: { rules: [...(named ? [{ clientSelectors, limit }] : []), { limit }] } } }),
   };

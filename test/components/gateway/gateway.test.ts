@@ -71,7 +71,8 @@ describe("Gateway", () => {
         ...route("post-older-id", "HTTPRouteFilter api-post-older-id-path"),
         ...route("get-bank"),
         ...route("get-open"),
-        "ClientTrafficPolicy api-traffic",
+        "BackendTrafficPolicy api-traffic",
+        "ClientTrafficPolicy api-requests",
         "EnvoyProxy api-proxies",
         "HTTPTrigger submit-api-get-bank",
         "HTTPTrigger submit-api-get-open",
@@ -172,7 +173,7 @@ describe("Gateway", () => {
   });
 
   it("takes from nobody the headers by which functions know who calls", () => {
-    const { earlyRequestHeaders } = only(all, "ClientTrafficPolicy", "api-traffic").spec.headers;
+    const { earlyRequestHeaders } = only(all, "ClientTrafficPolicy", "api-requests").spec.headers;
     expect(earlyRequestHeaders).toEqual({
       remove: ["x-client"],
       removeOnMatch: [{ type: "Prefix", value: "x-fission-" }],
@@ -196,6 +197,11 @@ describe("Gateway", () => {
   it("limits what a request carries and how long it takes", () => {
     const limit = (route: string) => only(all, "BackendTrafficPolicy", `api-${route}-traffic`).spec.requestBuffer.limit;
     expect([limit("post-payments"), limit("post-old-id")]).toEqual(["1048576", "65536"]);
+    // See `backendTraffic`.
+    expect(only(all, "BackendTrafficPolicy", "api-get-bank-traffic").spec).not.toHaveProperty("timeout");
+    expect(only(all, "BackendTrafficPolicy", "api-traffic").spec.timeout.http).toEqual({
+      connectionIdleTimeout: "20s",
+    });
     const { functionTimeout } = only(all, "Function", "submit").spec;
     const [rule] = only(all, "HTTPRoute", "api-post-payments").spec.rules;
     expect(rule.timeouts).toEqual({ request: `${functionTimeout + 5}s` });
