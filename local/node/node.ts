@@ -8,18 +8,25 @@ import { goProgram } from "../toolchain/go.ts";
 import { callApi } from "./api.ts";
 import { audit } from "./audit.ts";
 import { clearNode } from "./clear.ts";
-import { archives } from "./images.ts";
+import { archives, importImages } from "./images.ts";
 import { accessTo, logs, type Place, placeOf, portFile, processesFile } from "./place.ts";
 import { start } from "./start.ts";
 
 /** How long a busy machine may keep the API server from answering before the node counts as broken. */
 const secondsToAnswer = 20;
 
-/** Brings the node up, or finds that it is. What an earlier run left is cleared first, other than its images. */
+/**
+ * Brings the node up, or finds that it is; then it gets what images it lacks, because the kit may be newer than the node.
+ * What an earlier run left is cleared first, other than its images.
+ */
 export async function startNode(instance: string): Promise<void> {
   const place = placeOf(instance);
   const problems = await nodeProblems(instance);
-  if (problems.length === 0) return say(`The node "${instance}" is up.`);
+  if (problems.length === 0) {
+    say(`The node "${instance}" is up.`);
+    const wanted = await archives();
+    return locked(join(place.data, "lock"), () => importImages(place, wanted));
+  }
   if (isStarted(place)) say(`The node "${instance}" is started anew, without what was on it. ${problems.join(" ")}`);
   await audit(place.data);
   const programs = {
