@@ -46,7 +46,8 @@ const other = config.get("fraudApi");
 const fraudApi = other === undefined ? services.url("/scores") : elsewhere("fraud-api", other);
 const needs = { payments, fraudApi: given({ url: fraudApi.url, timeoutMilliseconds: 300 }, fraudApi) };
 const key = (name: string) => new random.RandomPassword(name, { length: 40, special: false }).result;
-const assessFn = faas.fn(assess, needs);
+// Every request waits for it: without a router in between.
+const assessFn = services.fn(assess, needs);
 const resumeFn = faas.fn(resume, needs);
 const signingKey = key("wallet-signatures");
 const parseFn = faas.fn(parse, {

@@ -19,6 +19,8 @@ type Entry = readonly [id: Id, fields: readonly string[] | null];
 
 const entriesAtOnce = 500;
 const blockMilliseconds = 1_000;
+/** After what has come, this much time for more: one answer with many entries costs as much as one with a single entry. */
+const gatherMilliseconds = 50;
 const restartAfter = 1_000;
 /** A consumer that has asked for nothing for so long is gone. */
 const goneAfter = 10_000;
@@ -118,7 +120,10 @@ export class RedisSource implements Source<Id> {
       after = entries.at(-1)?.[0];
     }
     for (let lookedAround = performance.now(); !this.#stop.signal.aborted; ) {
-      await this.#give(await this.#read(">"), sink);
+      const entries = await this.#read(">");
+      await this.#give(entries, sink);
+      if (entries.length > 0 && entries.length < entriesAtOnce)
+        await sleep(gatherMilliseconds, undefined, { signal: this.#stop.signal });
       if (performance.now() - lookedAround < lookAroundEvery) continue;
       lookedAround = performance.now();
       await this.#takeOver((entries) => this.#give(entries, sink));
