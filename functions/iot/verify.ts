@@ -107,7 +107,7 @@ async function send(sends: readonly Send[], mart: Mart<Measurement>): Promise<{ 
     `${sends.length} events from ${Object.keys(gateway.passwords).length} devices, ${args.rate} readings/s for ${args.seconds} s, seed ${args.seed}`,
   );
   const fleet = await Fleet.connect(gateway, httpUrl);
-  say("all devices are connected");
+  say("all devices are connected: sending starts");
 
   const start = performance.now();
   const now = () => performance.now() - start;

@@ -20,6 +20,8 @@ export function connectValkey({ host, ca, ...rest }: ValkeyConnection, options: 
     tls: { ...(ca !== undefined && { ca }), ...(!isIP(host) && { servername: host }) },
     connectTimeout: 5_000,
     commandTimeout: 5_000,
+    // A server whose whole pod is gone does not hang up: without this its connection would be waited on for minutes.
+    socketTimeout: 3_000,
     // What was sent may have been done: whoever asked decides whether to ask again.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 1,

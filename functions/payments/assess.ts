@@ -11,7 +11,8 @@ import { inEuros } from "./rules.ts";
 
 /** How long one request waits for another that decides the same payment. */
 const waitMilliseconds = 2_000;
-const pollMilliseconds = 20;
+/** Ever longer: what is usually decided in a moment may also wait for a claim of which nobody knows any more. */
+const polls = { firstMilliseconds: 20, longestMilliseconds: 320 };
 
 /** Decides a payment, or tells what was decided. One that another request is deciding is waited for. */
 export async function assessPayment(
@@ -22,7 +23,7 @@ export async function assessPayment(
   const { payments } = ports;
   const { key } = purchase;
   const until = Date.now() + waitMilliseconds;
-  for (;;) {
+  for (let pause = polls.firstMilliseconds; ; pause = Math.min(2 * pause, polls.longestMilliseconds)) {
     const known = await payments.get(key);
     if (known) return assessment(known, purchase);
     const taken = await payments.claim(key, claimMilliseconds);
@@ -31,7 +32,7 @@ export async function assessPayment(
       if (decided) return assessment(decided, purchase);
     } else {
       if (Date.now() >= until) return { status: "busy" };
-      await sleep(pollMilliseconds, undefined, { signal });
+      await sleep(pause, undefined, { signal });
     }
   }
 }

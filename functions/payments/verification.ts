@@ -41,7 +41,7 @@ export async function verify(args: VerificationArgs, surroundings: Surroundings)
   const run = args.run ?? Date.now();
   const sends = simulate({ ...args, run });
   if (args.run === undefined) {
-    say(`${sends.length} requests, ${args.rate} payments/s for ${args.seconds} s, seed ${args.seed}`);
+    say(`${sends.length} requests, ${args.rate} payments/s for ${args.seconds} s, seed ${args.seed}: sending starts`);
     const { told, latencies } = await play(sends, surroundings);
     const stores = await settled(sends, run, surroundings);
     return { ...args, run, ...account(sends, stores, told), ...speed(latencies, args.seconds) };

@@ -39,7 +39,7 @@ const usage =
   "Use: npm run verify -- iot [--rate 50] [--seconds 30] [--seed 1] [--chaos] [--outage SECONDS] [--memory] [--run RUN] [--json FILE] [--context NAME]";
 const mostProblemsShown = 20;
 /** What the verifier says when the first event goes out. */
-const readyToSend = "all devices are connected";
+const readyToSend = /sending starts$/;
 
 /** `verify STACK`: sends simulated events through a deployed architecture and accounts for every one of them. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -86,7 +86,7 @@ export async function run(args: readonly string[]): Promise<number> {
     env: { name: "VERIFY_ARGUMENTS", value: JSON.stringify(settings) },
     line: (text) => {
       say(text);
-      if (text !== readyToSend) return;
+      if (!readyToSend.test(text)) return;
       striking = Promise.all([strike(blows, field), ...(down > 0 ? [outage(downAfter, down, field)] : [])]);
       // Waited for below; a failure before that is not to end the process.
       striking.catch(() => {});

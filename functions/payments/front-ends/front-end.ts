@@ -54,7 +54,7 @@ export interface Client {
 }
 
 const timeoutMilliseconds = 10_000;
-const pauseMilliseconds = 250;
+const pauses = { first: 250, longest: 4_000 };
 /** Being decided by another request, too many at once. */
 const passing = new Set([409, 429]);
 
@@ -73,7 +73,8 @@ export function frontEndClient(settings: FrontEndSettings, patienceMilliseconds 
         .catch(() => ({ status: 0 }));
       const again = told.status === 0 || told.status >= 500 || passing.has(told.status);
       if (!again || Date.now() >= latest) return told;
-      await sleep(pauseMilliseconds);
+      // All at once and ever again, they would keep down what was down.
+      await sleep((0.5 + Math.random() / 2) * Math.min(pauses.longest, pauses.first * 2 ** (attempt - 1)));
     }
   };
   return {

@@ -106,7 +106,10 @@ export class RedisSource implements Source<Id> {
     const { stream, group, host, port, username, password, ca } = this.#settings;
     const server = { host, port, username, password, ...(ca !== undefined && { ca }) };
     this.#client = connectValkey(server);
-    this.#reading = connectValkey(server, { commandTimeout: 5 * blockMilliseconds });
+    this.#reading = connectValkey(server, {
+      commandTimeout: 5 * blockMilliseconds,
+      socketTimeout: 5 * blockMilliseconds,
+    });
     this.#unacknowledged = [];
     await this.#client.xgroup("CREATE", stream, group, "0", "MKSTREAM").catch((error: Error) => {
       if (!error.message.startsWith("BUSYGROUP")) throw error;
