@@ -53,7 +53,8 @@ export async function watchMemory(cluster: Kubectl): Promise<() => Promise<PodMe
         if (!failed) say(`The memory of the pods cannot be read at times: ${(error as Error).message}`);
         failed = true;
       }
-      await sleep(everyMilliseconds, undefined, { signal: ended.signal }).catch(() => {});
+      // A run that fails is not kept from ending by this.
+      await sleep(everyMilliseconds, undefined, { signal: ended.signal, ref: false }).catch(() => {});
     }
   };
   const watching = watch();

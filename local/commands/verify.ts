@@ -36,7 +36,7 @@ interface Result {
 }
 
 const usage =
-  "Use: npm run verify -- iot [--rate 50] [--seconds 30] [--seed 1] [--chaos] [--outage SECONDS] [--memory] [--run RUN] [--json FILE] [--context NAME]";
+  "Use: npm run verify -- STACK [--rate 50] [--seconds 30] [--seed 1] [--chaos] [--outage SECONDS] [--memory] [--run RUN] [--json FILE] [--context NAME]";
 const mostProblemsShown = 20;
 /** What the verifier says when the first event goes out. */
 const readyToSend = /sending starts$/;
@@ -92,6 +92,8 @@ export async function run(args: readonly string[]): Promise<number> {
       striking.catch(() => {});
     },
   });
+  if (!striking && (blows.length > 0 || down > 0))
+    throw new Problem("Nothing was killed: the verifier did not say when it began to send.");
   await striking;
   const memory = await memoryOf?.();
   print(stack, result, standIns);
