@@ -1,7 +1,10 @@
 /** Runs programs of a stack in its cluster: the stack holds each as a suspended CronJob, and a run is a Job made from it. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { say } from "./log.ts";
 import { Problem } from "./problem.ts";
 import type { Kubectl } from "./toolchain/kubectl.ts";
+
+const secondsToBegin = 120;
 
 export interface JobTemplate {
   readonly metadata: { readonly name: string; readonly namespace: string };
@@ -44,10 +47,7 @@ export async function runJob<Result>(
   await cluster.create({ apiVersion: "batch/v1", kind: "Job", metadata: { name, namespace }, spec });
   process.once("SIGINT", interrupted);
   try {
-    // A program that ends at once was never seen ready; its output says why.
-    await cluster
-      .text("wait", `job/${name}`, "-n", namespace, "--for=jsonpath={.status.ready}=1", "--timeout=120s")
-      .catch(() => {});
+    await begun(cluster, name, namespace);
     let result: Result | undefined;
     await cluster.lines(["logs", "-f", `job/${name}`, "-n", namespace, "--pod-running-timeout=120s"], (text) => {
       if (text.startsWith("RESULT ")) result = JSON.parse(text.slice("RESULT ".length));
@@ -58,5 +58,15 @@ export async function runJob<Result>(
   } finally {
     process.off("SIGINT", interrupted);
     await remove();
+  }
+}
+
+/** Until the program runs or has ended; where it does neither, its output says why. */
+async function begun(cluster: Kubectl, name: string, namespace: string): Promise<void> {
+  const latest = Date.now() + secondsToBegin * 1000;
+  while (Date.now() < latest) {
+    const { status } = await cluster.json("get", "job", name, "-n", namespace);
+    if (status.ready || status.succeeded || status.failed) return;
+    await sleep(500);
   }
 }
