@@ -5,9 +5,9 @@ import { Component, type Transform } from "../core/component.ts";
 import { labels } from "../core/labels.ts";
 import { Namespace } from "../core/namespace.ts";
 import { envoyGateway, images } from "../core/versions.ts";
+import { waitFor } from "../core/wait-for.ts";
 import { platformDefaults } from "./defaults.ts";
 import type { GatewayOutputs } from "./platform.ts";
-import { waitFor } from "./resources.ts";
 import { controlPlane } from "./rules.ts";
 
 export interface GatewayPlatformArgs {

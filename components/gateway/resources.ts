@@ -4,12 +4,10 @@ import type * as pulumi from "@pulumi/pulumi";
 import { restrictedContainer } from "../core/pods.ts";
 import { toBytes } from "../core/units.ts";
 import { images } from "../core/versions.ts";
+import { waitFor } from "../core/wait-for.ts";
 import type { Backend } from "../faas/provider.ts";
 import { clientHeader, port, routeDefaults } from "./defaults.ts";
 import type { GatewayPlan, HeaderChanges, RoutePlan, RouteSettings } from "./plan.ts";
-
-/** Says that a custom resource counts as created once there is "True" under this path into it. */
-export const waitFor = (path: string) => ({ "pulumi.com/waitFor": `jsonpath={${path}}=True` });
 
 export const gatewayApi = "gateway.networking.k8s.io";
 const envoy = "gateway.envoyproxy.io";

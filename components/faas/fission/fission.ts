@@ -8,10 +8,11 @@ import type { Transform } from "../../core/component.ts";
 import { labels } from "../../core/labels.ts";
 import type { Namespace } from "../../core/namespace.ts";
 import { mountSettings } from "../../core/settings.ts";
+import { waitFor } from "../../core/wait-for.ts";
 import type { FaasProvider } from "../provider.ts";
 import { planEnvironment, planExecution, planFront, planTrigger, routePath } from "./plan.ts";
 import { type FissionOutputs, platform } from "./platform.ts";
-import { type FissionArgs, resource, type Specs, waitFor, waitForReady } from "./resources.ts";
+import { type FissionArgs, resource, type Specs, waitForReady } from "./resources.ts";
 import { functionPods, router, routerPorts } from "./rules.ts";
 
 export interface FissionProviderArgs {

@@ -2,6 +2,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Transform } from "../../core/component.ts";
+import { waitFor } from "../../core/wait-for.ts";
 
 export interface Specs {
   FissionTenant: { namespace: pulumi.Input<string> };
@@ -84,11 +85,8 @@ export interface FissionArgs<Kind extends keyof Specs> {
   spec: Specs[Kind];
 }
 
-/** Says when a custom resource counts as created, by a path into it. */
-export const waitFor = (path: string, value: string) => ({ "pulumi.com/waitFor": `jsonpath={${path}}=${value}` });
-
 /** `condition=Ready` would wait for ever after an update: Fission does not look at a Function's condition again. */
-export const waitForReady = waitFor('.status.conditions[?(@.type=="Ready")].status', "True");
+export const waitForReady = waitFor('.status.conditions[?(@.type=="Ready")].status');
 
 /** Creates a custom resource of Fission. */
 export function resource<Kind extends keyof Specs>(
